@@ -1,0 +1,1 @@
+"""Measurements of skdeepbm; ``python -m benchmarks`` runs them and writes RESULTS.md."""

@@ -1,0 +1,56 @@
+"""One loader for all benchmarks: the folder named by SKDEEPBM_DATA, else scikit-learn's cache."""
+
+import gzip
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.datasets import fetch_openml, load_digits
+
+
+def data_folder() -> Path | None:
+    """The folder that SKDEEPBM_DATA names, if it is set."""
+    name = os.environ.get("SKDEEPBM_DATA")
+    return Path(name) if name else None
+
+
+@cache
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's digits: (1797, 64) float64 in [0, 1], and labels."""
+    X, y = load_digits(return_X_y=True)
+    return X / 16.0, y
+
+
+def _idx(path: Path, offset: int, shape: tuple[int, ...]) -> np.ndarray:
+    with gzip.open(path) as file:
+        return np.frombuffer(file.read(), np.uint8, offset=offset).reshape(shape)
+
+
+@cache
+def mnist() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """MNIST: X_train (60000, 784) and X_test (10000, 784) float32 in [0, 1], with their labels.
+
+    Returns ``X_train, y_train, X_test, y_test``. Without SKDEEPBM_DATA it is downloaded once
+    from OpenML into scikit-learn's cache.
+    """
+    folder = data_folder()
+    if folder is not None:
+        parts = []
+        for part in ("train", "t10k"):
+            images = _idx(folder / "mnist" / f"{part}-images-idx3-ubyte.gz", 16, (-1, 784))
+            labels = _idx(folder / "mnist" / f"{part}-labels-idx1-ubyte.gz", 8, (-1,))
+            parts += [images.astype(np.float32) / np.float32(255), labels]
+        return parts[0], parts[1], parts[2], parts[3]
+    X, y = fetch_openml("mnist_784", version=1, return_X_y=True, as_frame=False)
+    X, y = X.astype(np.float32) / np.float32(255), y.astype(np.uint8)
+    return X[:60_000], y[:60_000], X[60_000:], y[60_000:]
+
+
+def movie_features() -> sp.csr_matrix | None:
+    """Binary movie features (9742, 561) with 0.45 % ones; None without SKDEEPBM_DATA."""
+    folder = data_folder()
+    if folder is None:
+        return None
+    return sp.load_npz(folder / "movielens_small" / "movie_features.npz").tocsr()

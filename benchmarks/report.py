@@ -1,0 +1,180 @@
+"""The results table: each part's section of RESULTS.md, with what it was measured on."""
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import scipy
+import sklearn
+from threadpoolctl import threadpool_info
+
+import skdeepbm
+from benchmarks import features, likelihood, sparse, speed
+
+FOLDER = Path(__file__).parent
+RECORD = FOLDER / "results.json"
+TABLE = FOLDER / "RESULTS.md"
+
+
+def environment() -> dict[str, str]:
+    """Versions, date and class of machine."""
+    try:
+        import numba
+
+        compiled = numba.__version__
+    except ImportError:
+        compiled = "not installed"
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    vector = next((x for x in ("avx512f", "avx2", "avx") if f" {x} " in flags), "")
+    model = next(
+        (x.split(":")[1].strip() for x in flags.splitlines() if "model name" in x),
+        platform.processor(),
+    )
+    blas = {
+        f"{p['internal_api']} {p['version']} ({p.get('architecture', '?')}, "
+        f"{p['num_threads']} threads)"
+        for p in threadpool_info()
+        if p["user_api"] == "blas"
+    }
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        "machine": f"{os.cpu_count()} cores, {model} {vector}",
+        "BLAS": "; ".join(sorted(blas)),
+        "versions": (
+            f"skdeepbm {skdeepbm.__version__}, Python {platform.python_version()}, "
+            f"numpy {np.__version__}, scipy {scipy.__version__}, "
+            f"scikit-learn {sklearn.__version__}, joblib {joblib.__version__}, numba {compiled}"
+        ),
+    }
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def speed_section() -> dict[str, Any]:
+    return {"rows": speed.run(_quick), "memory": speed.peak_memory()}
+
+
+def format_speed(found: dict[str, Any]) -> str:
+    head = [
+        "size",
+        "floor, ms an epoch",
+        "numba / floor (<= 1.3 at M, L)",
+        "NumPy alone / floor (<= 1.45 at M, L)",
+        "BernoulliRBM f32 / floor",
+        "f64 / floor",
+        "numba faster than BernoulliRBM, f32 (>= 2 at M, >= 4 at S)",
+        "f64 (>= 3 at M)",
+        "NumPy alone faster, f32 (>= 2 at M)",
+    ]
+    names = ("speed", "plain", "sklearn32", "sklearn64", "gain32", "gain64", "gain32_plain")
+    rows = [
+        [f"{r['size']}: {r['shape']}", f"{r['floor_ms']:.1f}", *(f"{r[n]:.2f}" for n in names)]
+        for r in found["rows"]
+    ]
+    memory = found["memory"]
+    return (
+        "Whole `fit` with the defaults (CD-1, momentum, weight decay, centring, history), float32 "
+        "unless stated. The floor is the five matrix products of a step, float32, NumPy's BLAS. "
+        "Medians over rounds of the ratio within a round; all contenders take turns in every "
+        "round. Wanted values are in the heading.\n\n"
+        + table(head, rows)
+        + f"\n\nPeak traced memory of `fit` at M: {memory['peak_mb']:.1f} MB, "
+        f"{memory['ratio']:.2f} times data plus parameters (wanted: <= 1.3)."
+    )
+
+
+def format_likelihood(found: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            r["centring"],
+            r["data"],
+            f"{r['mean']:.2f}",
+            ", ".join(f"{score:.2f}" for score in r["scores"]),
+            "" if r["published"] is None else f"{r['published']:.2f}",
+            f"{r['seconds']:.0f}",
+        ]
+        for r in found
+    ]
+    return (
+        "MNIST, pixels > 0.5, 16 hidden units, PCD-1, batch 100, 50 epochs, other settings the "
+        "package's defaults; mean test log-likelihood in nats per row, exact log Z. Published: "
+        "PyDeep. Wanted: centred -142.5 +- 1.5, flipped within 1 of plain, no default near the "
+        "base rate.\n\n"
+        + table(["gradient", "pixels", "mean", "by seed", "published", "seconds a fit"], rows)
+    )
+
+
+def format_features(found: list[dict[str, Any]]) -> str:
+    rows = [[r["model"], f"{r['mean']:.4f}", f"{r['se']:.4f}", str(r["seeds"])] for r in found]
+    return (
+        "Digits (1797 x 64, scaled to [0, 1]), mean 5-fold accuracy; standard error over seeds "
+        "(of the folds and of the RBM).\n\n" + table(["model", "accuracy", "s.e.", "seeds"], rows)
+    )
+
+
+def format_sparse(found: list[dict[str, Any]]) -> str:
+    same, wide = found
+    return (
+        f"{same['data']}, float64 training: largest difference between the weights after training "
+        f"on CSR and on dense rows {same['difference']:.1e} (largest weight "
+        f"{same['largest_weight']:.2f}); {same['seconds_csr']:.1f} s as CSR, "
+        f"{same['seconds_dense']:.1f} s dense.\n\n"
+        f"{wide['data']}, 32 hidden units, batch 100, one epoch in {wide['seconds']:.0f} s: peak "
+        f"traced memory of `fit` {wide['peak_mb']:.0f} MB; the rows dense in float32 would take "
+        f"{wide['dense_mb']:.0f} MB."
+    )
+
+
+_quick = False
+
+#: name: title, measurement, formatting
+PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
+    "speed": ("Speed and memory of training", speed_section, format_speed),
+    "likelihood": (
+        "Exact likelihood on MNIST",
+        lambda: likelihood.run(_quick),
+        format_likelihood,
+    ),
+    "features": ("Features for a classifier", lambda: features.run(_quick), format_features),
+    "sparse": ("Sparse data", lambda: sparse.run(_quick), format_sparse),
+}
+
+
+def main(parts: list[str], quick: bool) -> None:
+    global _quick
+    _quick = quick
+    record = json.loads(RECORD.read_text()) if RECORD.exists() and not quick else {}
+    for part in parts:
+        print(f"== {part}", flush=True)
+        record[part] = {"environment": environment(), "found": PARTS[part][1]()}
+        print(PARTS[part][2](record[part]["found"]), flush=True)
+        if not quick:
+            RECORD.write_text(json.dumps(record, indent=1) + "\n")
+            write(record)
+
+
+def write(record: dict[str, Any]) -> None:
+    """Write RESULTS.md from all recorded parts."""
+    text = [
+        "# Results",
+        "",
+        "Written by `python -m benchmarks`; do not edit. Data: `SKDEEPBM_DATA` or scikit-learn's",
+        "cache, see `benchmarks/data.py`.",
+    ]
+    for part, (title, _, form) in PARTS.items():
+        if part in record:
+            where = record[part]["environment"]
+            text += ["", f"## {title}", "", f"`python -m benchmarks {part}`", ""]
+            text += [form(record[part]["found"]), ""]
+            text += [f"{where['date']}; {where['machine']}; {where['BLAS']}; {where['versions']}."]
+    TABLE.write_text("\n".join(text) + "\n")

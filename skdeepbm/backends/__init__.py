@@ -1,0 +1,22 @@
+"""Array libraries behind one interface; the only home of CuPy and numba."""
+
+from skdeepbm.backends._registry import (
+    check_backend,
+    get_backend,
+    owner_of,
+    register_backend,
+    resolve_backend,
+)
+from skdeepbm.backends.base import Array, Backend, DType, Stream
+
+__all__ = [
+    "Array",
+    "Backend",
+    "DType",
+    "Stream",
+    "check_backend",
+    "get_backend",
+    "owner_of",
+    "register_backend",
+    "resolve_backend",
+]

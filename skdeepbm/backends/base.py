@@ -1,0 +1,283 @@
+"""The interface between the mathematics and an array library.
+
+Everything above this package calls these operations and the array API standard's functions
+(``backend.xp``), nothing of NumPy's or CuPy's own. The methods here are written in the standard
+alone; a backend overrides those that its library does faster.
+
+Conventions: an operation that takes ``out`` writes there and returns it, and allocates when
+``out`` is None. Two-dimensional arrays have one row per sample and are C-contiguous.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+Array = Any
+"""An array of some backend."""
+
+DType = Any
+
+
+class Stream(ABC):
+    """A stream of random numbers on one backend, resumable from ``state``."""
+
+    @property
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Host representation from which ``backend.stream(state=...)`` continues."""
+
+
+class Backend(ABC):
+    """Array namespace, device, random streams and fused operations of one array library."""
+
+    name: str
+    xp: Any
+    #: value of "bit_generator" in the state of its streams
+    bit_generator: str
+    #: whether ``bernoulli_epoch`` is there
+    compiled_epochs: bool = False
+
+    # -- where arrays live ---------------------------------------------------------------
+
+    @abstractmethod
+    def owns(self, x: Any) -> bool:
+        """Whether ``x`` is an array of this backend that the host cannot read directly."""
+
+    @abstractmethod
+    def asarray(self, x: Any, dtype: DType = None) -> Array:
+        """Array on this backend's device, without a copy where none is needed."""
+
+    @abstractmethod
+    def to_host(self, x: Array) -> np.ndarray:
+        """NumPy array with the values of ``x``."""
+
+    def empty(self, shape: tuple[int, ...], dtype: DType) -> Array:
+        """Uninitialised array on the device."""
+        return self.asarray(np.empty(shape, dtype=dtype))
+
+    def zeros(self, shape: tuple[int, ...], dtype: DType) -> Array:
+        """Zeros on the device."""
+        return self.asarray(np.zeros(shape, dtype=dtype))
+
+    def fits(self, n_bytes: int) -> bool:
+        """Whether the whole of a data set of this size may be moved to the device."""
+        return True
+
+    def quiet(self) -> AbstractContextManager[Any]:
+        """Silence floating-point warnings; results are checked by whoever enters it."""
+        return nullcontext()
+
+    def synchronize(self) -> None:
+        """Wait for the device."""
+
+    # -- random streams ------------------------------------------------------------------
+
+    @abstractmethod
+    def stream(
+        self, seed: np.random.SeedSequence | None = None, state: dict[str, Any] | None = None
+    ) -> Stream:
+        """Random stream from a seed, or the one whose ``state`` was saved."""
+
+    @abstractmethod
+    def uniform(self, shape: tuple[int, ...], stream: Stream, dtype: DType) -> Array:
+        """Uniform numbers in [0, 1)."""
+
+    @abstractmethod
+    def normal(self, shape: tuple[int, ...], stream: Stream, dtype: DType) -> Array:
+        """Standard normal numbers."""
+
+    # -- fused operations ----------------------------------------------------------------
+
+    def store(self, value: Array, out: Array | None) -> Array:
+        """Copy ``value`` into ``out`` (if given), in its dtype, and return the result."""
+        if out is None:
+            return value
+        out[...] = self.xp.astype(value, out.dtype, copy=False)
+        return out
+
+    def take_rows(self, x: Array, index: np.ndarray, out: Array | None = None) -> Array:
+        """Rows ``index`` (host integers) of a device array."""
+        return self.store(self.xp.take(x, self.asarray(index), axis=0), out)
+
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
+        """Matrix product into a given buffer."""
+        return self.store(self.xp.matmul(a, b), out)
+
+    def sigmoid(self, x: Array, bias: Array | None = None, out: Array | None = None) -> Array:
+        """Logistic function of ``x + bias``."""
+        x = x if bias is None else x + bias
+        # exp of a non-positive number never overflows
+        e = self.xp.exp(-self.xp.abs(x))
+        return self.store(self.xp.where(x >= 0, 1.0 / (1.0 + e), e / (1.0 + e)), out)
+
+    def softplus(self, x: Array) -> Array:
+        """``log(1 + exp(x))`` without overflow."""
+        xp = self.xp
+        return xp.clip(x, min=0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+    def logsumexp(self, x: Array, axis: int) -> Array:
+        """``log(sum(exp(x)))`` along an axis without overflow; -inf entries are allowed."""
+        xp = self.xp
+        top = xp.max(x, axis=axis, keepdims=True)
+        top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
+        total = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+        return xp.squeeze(total, axis=axis)
+
+    def bernoulli(self, p: Array, stream: Stream, out: Array | None = None) -> Array:
+        """Zeros and ones with the given probabilities, in their dtype."""
+        u = self.uniform(tuple(p.shape), stream, p.dtype)
+        return self.store(self.xp.astype(u < p, p.dtype), out)
+
+    def sigmoid_sample(
+        self,
+        x: Array,
+        bias: Array,
+        stream: Stream,
+        mean: Array | None = None,
+        out: Array | None = None,
+    ) -> Array:
+        """Bernoulli draw with probability ``sigmoid(x + bias)``.
+
+        The probabilities go into ``mean`` if that is given. ``x`` may be ``mean`` or ``out``.
+        """
+        p = self.sigmoid(x, bias, out=mean)
+        return self.bernoulli(p, stream, out=out)
+
+    def categorical(self, p: Array, stream: Stream, out: Array | None = None) -> Array:
+        """One-hot draw from every row of ``p``; rows need not sum to one exactly."""
+        xp = self.xp
+        cdf = xp.cumulative_sum(p, axis=1)
+        u = self.uniform((p.shape[0], 1), stream, p.dtype) * cdf[:, -1:]
+        above = xp.astype(cdf > u, p.dtype)
+        # first category whose cumulative probability exceeds u; the last one if rounding left none
+        first = xp.argmax(above, axis=1)
+        last = p.shape[1] - 1
+        first = xp.where(xp.max(above, axis=1) > 0, first, xp.full_like(first, last))
+        columns = self.asarray(np.arange(p.shape[1]))
+        hot = xp.expand_dims(columns, axis=0) == xp.expand_dims(first, axis=1)
+        return self.store(xp.astype(hot, p.dtype), out)
+
+    def multinomial(self, n_draws: np.ndarray, p: Array, stream: Stream) -> Array:
+        """Counts of ``n_draws[i]`` independent draws from row ``i`` of ``p``.
+
+        Parameters
+        ----------
+        n_draws : ndarray of int of shape (n_rows,)
+            On the host; zero is allowed.
+        p : array of shape (n_rows, n_categories)
+            Probabilities up to a factor per row.
+
+        Returns
+        -------
+        counts : array of shape (n_rows, n_categories)
+            In the dtype of ``p``; row ``i`` sums to ``n_draws[i]`` exactly.
+        """
+        xp = self.xp
+        counts = self.zeros(tuple(p.shape), p.dtype)
+        cdf = xp.cumulative_sum(p, axis=1)
+        last = p.shape[1] - 1
+        for i, n in enumerate(n_draws.tolist()):
+            if n:
+                u = self.uniform((n,), stream, p.dtype) * cdf[i, -1]
+                k = xp.clip(xp.searchsorted(cdf[i, :], u, side="right"), max=last)
+                # draws sorted by category: the count of a category is the length of its run
+                edges = xp.searchsorted(
+                    xp.sort(k), self.asarray(np.arange(p.shape[1] + 1)), side="left"
+                )
+                counts[i, :] = xp.astype(edges[1:] - edges[:-1], p.dtype)
+        return counts
+
+    # -- fused steps of training ---------------------------------------------------------
+
+    def phase_statistics(
+        self,
+        v0: Array | None,
+        h0: Array,
+        v1: Array,
+        h1: Array,
+        gain: float,
+        data_mean: tuple[Array, Array],
+        difference: tuple[Array, Array],
+    ) -> None:
+        """Mean values of both phases, and hidden rows scaled for the gradient's product.
+
+        Parameters
+        ----------
+        v0, h0 : arrays of shape (n, n_visible), (n, n_hidden)
+            Positive phase. With ``v0=None`` its mean is in ``data_mean`` already.
+        v1, h1 : arrays of shape (m, n_visible), (m, n_hidden)
+            Negative phase.
+        gain : float
+            ``h0`` is multiplied by ``gain / n`` and ``h1`` by ``-gain / m``, in place.
+        data_mean : tuple of arrays of shape (n_visible,), (n_hidden,)
+            Receives the means of the positive phase.
+        difference : tuple of arrays of shape (n_visible,), (n_hidden,)
+            Receives the means of the positive phase minus those of the negative one.
+        """
+        mean = self.xp.mean
+        if v0 is not None:
+            self.store(mean(v0, axis=0), data_mean[0])
+        self.store(mean(h0, axis=0), data_mean[1])
+        self.store(data_mean[0] - mean(v1, axis=0), difference[0])
+        self.store(data_mean[1] - mean(h1, axis=0), difference[1])
+        h0 *= gain / h0.shape[0]
+        h1 *= -gain / h1.shape[0]
+
+    def outer_rows(
+        self,
+        difference: tuple[Array, Array],
+        offsets: tuple[Array, Array],
+        gain: float,
+        rows_v: Array,
+        rows_h: Array,
+    ) -> None:
+        """Two pairs of rows whose products centre the gradient.
+
+        With differences (dv, dh) and offsets (mu, lambda), the first two of ``rows_v`` become
+        ``dv, mu`` and of ``rows_h`` ``-gain lambda, -gain dh``.
+        """
+        rows_v[0, :] = difference[0]
+        rows_v[1, :] = offsets[0]
+        rows_h[0, :] = -gain * offsets[1]
+        rows_h[1, :] = -gain * difference[1]
+
+    def both_products(self, matrix: Array, right: Array, left: Array) -> tuple[Array, Array]:
+        """``matrix right`` and ``matrix^T left`` for vectors ``right`` and ``left``."""
+        return self.matmul(matrix, right), self.matmul(matrix.T, left)
+
+    def follow(self, x: Array, target: Array, rate: float) -> None:
+        """Move ``x`` towards ``target`` by a share of the distance, in place."""
+        x += rate * (target - x)
+
+    def momentum_update(
+        self,
+        parameter: Array,
+        velocity: Array,
+        step: Array,
+        momentum: float,
+        decay: float,
+        nesterov: bool,
+    ) -> None:
+        """Ascent with momentum, in place.
+
+        ``step <- step - decay * parameter``; ``velocity <- momentum * velocity + step``;
+        ``parameter <- parameter + velocity``, or ``+ momentum * velocity + step`` for Nesterov's
+        rule. ``step`` is used up.
+        """
+        if decay:
+            step -= decay * parameter
+        velocity *= momentum
+        velocity += step
+        if nesterov:
+            step += momentum * velocity
+            parameter += step
+        else:
+            parameter += velocity
+
+    def bernoulli_epoch(self, *arguments: Any) -> None:
+        """Whole epoch of CD or PCD on Bernoulli units; only where ``compiled_epochs``."""
+        raise TypeError(f"The {self.name} backend has no compiled epochs.")

@@ -1,0 +1,249 @@
+"""NumPy on the host, with kernels compiled by numba where that is installed."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import math
+from contextlib import AbstractContextManager
+from typing import Any
+
+import array_api_compat.numpy as xp
+import numpy as np
+
+from skdeepbm.backends.base import Array, Backend, DType, Stream
+
+_WORDS: Any = ctypes.c_uint64 * 4
+
+
+class NumpyStream(Stream):
+    """SFC64: the fastest of NumPy's generators for filling arrays."""
+
+    def __init__(self, seed: np.random.SeedSequence | None, state: dict[str, Any] | None) -> None:
+        bits: Any = np.random.SFC64(seed)
+        if state is not None:
+            bits.state = state
+        self.bits = bits
+        self.generator = np.random.Generator(self.bits)
+        # the generator's own memory, for the compiled kernels to read and advance
+        self.words = np.ctypeslib.as_array(_WORDS.from_address(self.bits.ctypes.state_address))
+        self._scratch = np.empty(0, dtype=np.uint64)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return dict(self.bits.state)
+
+    def scratch(self, n: int) -> np.ndarray:
+        """Room for ``n`` words, the same in every call."""
+        if self._scratch.size < n:
+            self._scratch = np.empty(n, dtype=np.uint64)
+        return self._scratch
+
+
+class NumpyBackend(Backend):
+    """Host arrays.
+
+    Parameters
+    ----------
+    compiled : bool or None, default=None
+        Use the numba kernels; None means if numba is installed. Both ways draw the same random
+        numbers and agree up to rounding.
+    """
+
+    name = "numpy"
+    xp = xp
+    bit_generator = "SFC64"
+
+    def __init__(self, compiled: bool | None = None) -> None:
+        if compiled is None:
+            compiled = importlib.util.find_spec("numba") is not None
+        self.compiled = compiled
+        self.compiled_epochs = compiled
+        self._kernels: Any = None
+        if compiled:
+            from skdeepbm.backends import numba_kernels
+
+            self._kernels = numba_kernels
+
+    def owns(self, x: Any) -> bool:
+        return False
+
+    def asarray(self, x: Any, dtype: DType = None) -> Array:
+        return np.asarray(x, dtype=dtype)
+
+    def to_host(self, x: Array) -> np.ndarray:
+        return np.asarray(x)
+
+    def empty(self, shape: tuple[int, ...], dtype: DType) -> Array:
+        return np.empty(shape, dtype=dtype)
+
+    def zeros(self, shape: tuple[int, ...], dtype: DType) -> Array:
+        return np.zeros(shape, dtype=dtype)
+
+    def quiet(self) -> AbstractContextManager[Any]:
+        return np.errstate(all="ignore")
+
+    def stream(
+        self, seed: np.random.SeedSequence | None = None, state: dict[str, Any] | None = None
+    ) -> NumpyStream:
+        return NumpyStream(seed, state)
+
+    def uniform(self, shape: tuple[int, ...], stream: Any, dtype: DType) -> Array:
+        # raw 64-bit words cut in two are several times faster than Generator.random(float32)
+        # on machines without AVX-512, and give the same numbers
+        n = math.prod(shape)
+        if np.dtype(dtype) == np.float32:
+            halves = stream.bits.random_raw(-(-n // 2)).view(np.uint32)[:n]
+            halves >>= 8
+            u = halves.astype(np.float32)
+            u *= np.float32(2.0**-24)
+        else:
+            words = stream.bits.random_raw(n)
+            words >>= np.uint64(11)
+            u = words.astype(np.float64)
+            u *= 2.0**-53
+        return u.reshape(shape)
+
+    def normal(self, shape: tuple[int, ...], stream: Any, dtype: DType) -> Array:
+        return stream.generator.standard_normal(shape, dtype=np.dtype(dtype))
+
+    def store(self, value: Array, out: Array | None) -> Array:
+        if out is None:
+            return value
+        np.copyto(out, value)
+        return out
+
+    def take_rows(self, x: Array, index: np.ndarray, out: Array | None = None) -> Array:
+        if out is not None and out.dtype != x.dtype:
+            np.copyto(out, x[index])
+            return out
+        # any mode but "raise" writes into out without a second buffer
+        return x.take(index, axis=0, out=out, mode="clip")
+
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
+        return np.dot(a, b, out=out)
+
+    def sigmoid(self, x: Array, bias: Array | None = None, out: Array | None = None) -> Array:
+        if self.compiled and bias is not None and x.ndim == 2 and x.flags.c_contiguous:
+            kernels, single = self._kernels, x.dtype == np.float32
+            if out is x:
+                (kernels.sigmoid32_inplace if single else kernels.sigmoid64_inplace)(x, bias)
+                return out
+            out = np.empty_like(x) if out is None else out
+            (kernels.sigmoid32 if single else kernels.sigmoid64)(x, bias, out)
+            return out
+        y = np.negative(x, out=out) if bias is None else np.add(x, bias, out=out)
+        with np.errstate(over="ignore"):
+            if bias is not None:
+                np.negative(y, out=y)
+            np.exp(y, out=y)  # inf gives the right limit, 0
+        y += 1
+        return np.reciprocal(y, out=y)
+
+    def bernoulli(self, p: Array, stream: Any, out: Array | None = None) -> Array:
+        out = np.empty_like(p) if out is None else out
+        if self.compiled and p.flags.c_contiguous and out.flags.c_contiguous:
+            single = p.dtype == np.float32
+            kernel = self._kernels.bernoulli32 if single else self._kernels.bernoulli64
+            words = stream.scratch(p.size)
+            kernel(p.reshape(-1), stream.words, words, out.reshape(-1))
+            return out
+        return np.less(self.uniform(p.shape, stream, p.dtype), p, out=out, casting="unsafe")
+
+    def sigmoid_sample(
+        self,
+        x: Array,
+        bias: Array,
+        stream: Any,
+        mean: Array | None = None,
+        out: Array | None = None,
+    ) -> Array:
+        if not self.compiled:
+            return self.bernoulli(self.sigmoid(x, bias, out=mean), stream, out=out)
+        if mean is None:
+            mean = np.array(x) if out is None else out
+        if mean is not x:
+            np.copyto(mean, x)
+        out = np.empty_like(x) if out is None else out
+        single = x.dtype == np.float32
+        kernel = self._kernels.sigmoid_sample32 if single else self._kernels.sigmoid_sample64
+        kernel(mean, bias, stream.words, stream.scratch(x.size), out)
+        return out
+
+    def phase_statistics(
+        self,
+        v0: Array | None,
+        h0: Array,
+        v1: Array,
+        h1: Array,
+        gain: float,
+        data_mean: tuple[Array, Array],
+        difference: tuple[Array, Array],
+    ) -> None:
+        if not self.compiled:
+            super().phase_statistics(v0, h0, v1, h1, gain, data_mean, difference)
+            return
+        v0 = v1[:0] if v0 is None else v0
+        self._kernels.visible_statistics(v0, v1, data_mean[0], difference[0])
+        self._kernels.hidden_statistics(h0, h1, h0.dtype.type(gain), data_mean[1], difference[1])
+
+    def outer_rows(
+        self,
+        difference: tuple[Array, Array],
+        offsets: tuple[Array, Array],
+        gain: float,
+        rows_v: Array,
+        rows_h: Array,
+    ) -> None:
+        if not self.compiled:
+            super().outer_rows(difference, offsets, gain, rows_v, rows_h)
+            return
+        self._kernels.outer_rows(*difference, *offsets, rows_v.dtype.type(gain), rows_v, rows_h)
+
+    def both_products(self, matrix: Array, right: Array, left: Array) -> tuple[Array, Array]:
+        if not self.compiled:
+            return super().both_products(matrix, right, left)
+        out = np.empty_like(left), np.empty_like(right)
+        self._kernels.both_products(matrix, right, left, *out)
+        return out
+
+    def follow(self, x: Array, target: Array, rate: float) -> None:
+        if self.compiled:
+            self._kernels.follow(x, target, x.dtype.type(rate))
+        else:
+            super().follow(x, target, rate)
+
+    def momentum_update(
+        self,
+        parameter: Array,
+        velocity: Array,
+        step: Array,
+        momentum: float,
+        decay: float,
+        nesterov: bool,
+    ) -> None:
+        if self.compiled:
+            kind = parameter.dtype.type
+            self._kernels.momentum_update(
+                parameter.reshape(-1),
+                velocity.reshape(-1),
+                step.reshape(-1),
+                kind(momentum),
+                kind(decay),
+                nesterov,
+            )
+        else:
+            super().momentum_update(parameter, velocity, step, momentum, decay, nesterov)
+
+    def bernoulli_epoch(self, *arguments: Any) -> None:
+        *head, stream, rate, momentum, decay, nesterov, centring_rate = arguments
+        single = np.float32
+        self._kernels.bernoulli_epoch32(
+            *head,
+            stream.words,
+            single(rate),
+            single(momentum),
+            single(decay),
+            nesterov,
+            single(centring_rate),
+        )

@@ -1,0 +1,128 @@
+"""What the estimators share: backends, random states, and passing rows through a function."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepbm.backends import Array, Backend, get_backend, owner_of, resolve_backend
+from skdeepbm.estimators._validation import check_data, repair_range
+from skdeepbm.models.units import UNITS
+from skdeepbm.training import Rows
+
+# elements of a chunk of rows that is dense or on the device at one time
+_CHUNK = 2**22
+
+# what the random numbers of one seed are for; no two uses share a stream
+TRAINING, GIBBS, SAMPLE = 1, 2, 3
+
+
+def host_dtype(X: Any) -> np.dtype:
+    """NumPy's dtype with the name of an array's, whatever library it belongs to."""
+    return np.dtype(str(X.dtype).rsplit(".", 1)[-1])
+
+
+class BoltzmannBase(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """Base of the estimators.
+
+    A subclass says with ``_fitted_names`` which arrays make it fitted, and with ``_model`` which
+    model they describe. ``_fit_backend`` is the name of the backend that computed them.
+    """
+
+    # without a link, scikit-learn's HTML repr shows no documentation of the parameters; this one
+    # leads from the gallery to the reference
+    _doc_link_module = "skdeepbm"
+    _doc_link_template = "../generated/skdeepbm.{estimator_name}.html"
+
+    backend: str
+    visible: str
+    random_state: Any
+    _fitted_names: tuple[str, ...]
+
+    @abstractmethod
+    def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> Any:
+        """The model that the public fitted arrays describe, on a backend."""
+
+    @property
+    @abstractmethod
+    def _n_visible(self) -> int:
+        """Number of visible units, by the public fitted arrays."""
+
+    def _resolve_backend(self, X: Any = None, fitted: bool = False) -> Backend:
+        """The backend that computes.
+
+        A ``fitted`` model that was computed by a backend which is not there (it was loaded on
+        another machine) is evaluated where ``X`` lives.
+        """
+        try:
+            return resolve_backend(self.backend, X)
+        except (ValueError, ImportError) as error:
+            if fitted and self.backend == getattr(self, "_fit_backend", None):
+                return owner_of(X) or get_backend("numpy")
+            raise type(error)(f"{type(self).__name__}: {error}") from error
+
+    def _seed(self, random_state: Any = None, use: tuple[int, ...] = ()) -> np.random.SeedSequence:
+        """Seed of new random streams, drawn from ``random_state`` (the estimator's if None).
+
+        Where that is None too, the seed comes from the operating system: NumPy's global random
+        state is neither read nor advanced.
+        """
+        given = self.random_state if random_state is None else random_state
+        if given is None:
+            return np.random.SeedSequence(spawn_key=use)
+        words = check_random_state(given).randint(0, 2**31 - 1, size=4)
+        return np.random.SeedSequence(words.tolist(), spawn_key=use)
+
+    def _prepare(self, X: Any, warn: bool = True) -> tuple[Backend, Any, Any]:
+        """Backend, validated rows and model for a method that evaluates ``X``."""
+        check_is_fitted(self, self._fitted_names)
+        backend = self._resolve_backend(X, fitted=True)
+        kind = UNITS[self.visible]
+        X = check_data(self, X, backend, reset=False, sparse=kind.sparse)
+        if X.shape[1] != self._n_visible and not hasattr(self, "n_features_in_"):
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the parameters of {type(self).__name__} are for "
+                f"{self._n_visible}."
+            )
+        X, _ = repair_range(self, X, kind, warn=warn)
+        return backend, X, self._model(backend, host_dtype(X))
+
+    def _rowwise(self, X: Any, method: Callable[[Any, Array], Array], warn: bool = True) -> Any:
+        """``method(model, rows)`` for all rows of ``X``, a chunk at a time."""
+        backend, X, model = self._prepare(X, warn)
+        width = max(model.visible.size, model.hidden.size)
+        return self._apply_rows(
+            backend, X, host_dtype(model.weights), lambda v: method(model, v), width
+        )
+
+    @staticmethod
+    def _apply_rows(
+        backend: Backend, X: Any, dtype: Any, function: Callable[[Array], Array], width: int
+    ) -> Any:
+        """``function`` of chunks of rows, put together where ``X`` lives.
+
+        The result lies on the host, unless ``X`` is an array of ``backend``.
+        """
+        rows = Rows(backend, X, dtype)
+        size = max(1, _CHUNK // max(width, 1))
+        starts = range(0, X.shape[0], size)
+        with backend.quiet():
+            pieces = [function(rows.part(i, min(i + size, X.shape[0]))) for i in starts]
+        if owner_of(X) is backend:
+            return pieces[0] if len(pieces) == 1 else backend.xp.concat(pieces, axis=0)
+        host = [backend.to_host(piece) for piece in pieces]
+        return host[0] if len(host) == 1 else np.concatenate(host, axis=0)
+
+    @staticmethod
+    def _out(backend: Backend, X: Any, value: Array) -> Any:
+        """A result of ``backend`` on the host, unless ``X`` is an array of ``backend``."""
+        return value if owner_of(X) is backend else backend.to_host(value)

@@ -1,0 +1,94 @@
+"""The epochs of training as scikit-learn sees them: callbacks, printed lines, a last warning."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from skdeepbm.estimators._validation import user_level
+from skdeepbm.exceptions import BaseRateWarning
+
+
+class EpochHooks:
+    """Runs callbacks, collects the history and prints progress.
+
+    Parameters
+    ----------
+    estimator : estimator
+    context : CallbackContext
+        Of the whole fit.
+    X, y : object
+        Handed to the callbacks.
+    fitted_arrays : callable
+        Returns the public fitted arrays of the model in training.
+    pseudo_likelihood : callable
+        Returns what a printed line reports, or None where it is not defined.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        context: Any,
+        X: Any,
+        y: Any,
+        fitted_arrays: Callable[[], dict],
+        pseudo_likelihood: Callable[[], float | None],
+    ) -> None:
+        self.estimator, self.context, self.X, self.y = estimator, context, X, y
+        self.fitted_arrays, self.pseudo_likelihood = fitted_arrays, pseudo_likelihood
+        self.entries: list[dict[str, Any]] = []
+        self._epoch_context: Any = None
+        self._begin = 0.0
+
+    def epoch_begin(self) -> None:
+        self._begin = time.perf_counter()
+        self._epoch_context = self.context.subcontext(task_name="epoch")
+        self._epoch_context.call_on_fit_task_begin(estimator=self.estimator, X=self.X, y=self.y)
+
+    def epoch_end(self, entry: dict[str, Any]) -> bool:
+        self.entries.append(entry)
+        if self.estimator.verbose:
+            self._print_line(entry)
+        return bool(
+            self._epoch_context.call_on_fit_task_end(
+                estimator=self.estimator,
+                X=self.X,
+                y=self.y,
+                reconstruction_attributes=self.fitted_arrays,
+            )
+        )
+
+    def _print_line(self, entry: dict[str, Any]) -> None:
+        seconds = time.perf_counter() - self._begin
+        value = self.pseudo_likelihood()
+        if value is None:
+            measured = f"reconstruction error = {entry['reconstruction_error']:.4f}"
+        else:
+            measured = f"pseudo-likelihood = {value:.2f}"
+        name = type(self.estimator).__name__
+        print(f"[{name}] Iteration {len(self.entries)}, {measured}, time = {seconds:.2f}s")
+
+
+def warn_of_base_rate(
+    estimator: Any, entries: list[dict[str, Any]], data_variance: float, n_rows: int
+) -> None:
+    """Warn if the model reconstructs no better than the column means, after enough training.
+
+    Enough is 100 updates; the error of the means is the mean variance of the columns.
+    """
+    n_updates = len(entries) * -(-n_rows // estimator.batch_size)
+    if n_updates < 100 or data_variance == 0:
+        return
+    error = entries[-1]["reconstruction_error"]
+    if error > 0.99 * data_variance:
+        warnings.warn(
+            f"{type(estimator).__name__}: after {len(entries)} epochs the model reconstructs the "
+            f"data no better than their means do (mean squared error {error:.4g}, variance "
+            f"{data_variance:.4g}): its hidden units say next to nothing. Raise learning_rate or "
+            "n_iter, lower weight_decay or sparsity_cost, or check that the features depend on "
+            "each other.",
+            BaseRateWarning,
+            stacklevel=user_level(),
+        )

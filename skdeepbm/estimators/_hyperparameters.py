@@ -1,0 +1,77 @@
+"""Checks of hyper-parameters that scikit-learn's parameter constraints cannot express."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from skdeepbm.training.schedules import value_at
+
+_SCHEDULED = {
+    "learning_rate": (lambda value: 0 <= value < math.inf, "finite and not negative"),
+    "momentum": (lambda value: 0 <= value < 1, "at least 0 and less than 1"),
+    "n_gibbs_steps": (lambda value: 1 <= value < math.inf, "at least 1"),
+}
+
+
+def check_schedules(estimator: Any, first_epoch: int, n_epochs: int) -> None:
+    """Raise if a scheduled hyper-parameter has a value that makes no sense.
+
+    A sequence is checked as a whole, a callable in the epochs to come.
+
+    Raises
+    ------
+    ValueError
+        Naming the estimator, the hyper-parameter, the epoch and what it must be.
+    """
+    name = type(estimator).__name__
+    for parameter, (is_valid, wanted) in _SCHEDULED.items():
+        schedule = getattr(estimator, parameter)
+        if isinstance(schedule, str | Real):
+            continue
+        epochs = range(first_epoch, first_epoch + n_epochs)
+        if not callable(schedule):
+            if np.ndim(schedule) != 1 or len(schedule) == 0:
+                raise ValueError(
+                    f"{parameter} of {name} has shape {np.shape(schedule)}: a sequence needs one "
+                    "value per epoch, and at least one."
+                )
+            epochs = range(len(schedule))
+        for epoch in epochs:
+            value: Any = value_at(schedule, epoch)
+            if not isinstance(value, Real) or not is_valid(value):
+                raise ValueError(
+                    f"The schedule {parameter} of {name} gives {value!r} in epoch {epoch} (counted "
+                    f"from 0); it must give a number that is {wanted}."
+                )
+
+
+def check_groups(
+    estimator: Any, groups: Any, n_units: int, parameter: str
+) -> tuple[int, ...] | None:
+    """Sizes of softmax groups from a parameter: None, one size for all, or all sizes."""
+    if groups is None:
+        return None
+    sizes = [groups] if np.ndim(groups) == 0 else list(groups)
+    found: tuple[int, ...] = ()
+    if all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
+        found = tuple(int(size) for size in sizes)
+        if np.ndim(groups) == 0:
+            found = found * (n_units // found[0])
+    if not found or sum(found) != n_units:
+        raise ValueError(
+            f"{parameter}={groups!r} of {type(estimator).__name__} does not divide {n_units} units "
+            "into groups: give one size that divides their number, or sizes that sum to it."
+        )
+    return found
+
+
+def check_count(estimator: Any, name: str, value: Any) -> None:
+    """Raise unless an argument of a method is an integer of at least 1."""
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(
+            f"{name} must be an integer of at least 1, got {value!r} ({type(estimator).__name__})."
+        )

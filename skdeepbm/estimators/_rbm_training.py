@@ -1,0 +1,266 @@
+"""From an RBM estimator's parameters and public arrays to a trainer, and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from skdeepbm.backends import Array, Backend, get_backend
+from skdeepbm.estimators._base import TRAINING, BoltzmannBase, host_dtype
+from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
+from skdeepbm.estimators._likelihood import has_pseudo_likelihood
+from skdeepbm.estimators._validation import (
+    check_data,
+    repair_range,
+    warn_of_constant_columns,
+    warn_of_groups,
+)
+from skdeepbm.evaluation.pseudo_likelihood import pseudo_log_likelihood
+from skdeepbm.models import RBM
+from skdeepbm.models.units import UNITS
+from skdeepbm.training import Rows, Trainer, TrainingSettings, TrainingState
+from skdeepbm.training.monitor import MEASURES, monitored_rows
+from skdeepbm.training.optimizers import OPTIMIZERS
+from skdeepbm.training.start import column_moments, initial_parameters
+
+
+class RBMTrainingMixin(BoltzmannBase):
+    """What `fit` and `partial_fit` of an RBM are made of."""
+
+    def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> RBM:
+        self._check_shapes()
+
+        def put(array: Any) -> Array:
+            host = np.asarray(array, dtype=dtype)
+            return backend.asarray(np.array(host, order="C") if copy_arrays else host)
+
+        variance = getattr(self, "log_variance_visible_", None)
+        n_hidden, n_visible = np.shape(self.components_)
+        visible = UNITS[self.visible](
+            backend,
+            put(self.intercept_visible_),
+            None if variance is None else put(variance),
+            check_groups(self, self.visible_groups, n_visible, "visible_groups"),
+        )
+        hidden = UNITS[self.hidden](
+            backend,
+            put(self.intercept_hidden_),
+            None,
+            check_groups(self, self.hidden_groups, n_hidden, "hidden_groups"),
+        )
+        return RBM(visible, hidden, put(np.asarray(self.components_).T))
+
+    def _check_shapes(self) -> None:
+        """Raise unless the public arrays, which anybody may set, fit together."""
+        weights = np.shape(self.components_)
+        shapes = {
+            "components_": (weights, "(n_components, n_features)"),
+            "intercept_hidden_": (np.shape(self.intercept_hidden_), "(n_components,)"),
+            "intercept_visible_": (np.shape(self.intercept_visible_), "(n_features,)"),
+        }
+        fit = (
+            len(weights) == 2
+            and shapes["intercept_hidden_"][0] == weights[:1]
+            and shapes["intercept_visible_"][0] == weights[1:]
+            and getattr(self, "n_features_in_", weights[-1]) == weights[-1]
+        )
+        if hasattr(self, "log_variance_visible_"):
+            shape = np.shape(self.log_variance_visible_)
+            shapes["log_variance_visible_"] = (shape, "(n_features,)")
+            fit = fit and shape == weights[1:]
+        if not fit:
+            found = ", ".join(f"{name} {shape}" for name, (shape, _) in shapes.items())
+            wanted = ", ".join(wanted for _, wanted in shapes.values())
+            n_features = getattr(self, "n_features_in_", None)
+            known = "" if n_features is None else f" with n_features_in_ = {n_features}"
+            raise ValueError(
+                f"The fitted arrays of {type(self).__name__} do not fit together: {found}; they "
+                f"must have the shapes {wanted}{known}."
+            )
+
+    @contextmanager
+    def _untouched_if_bad(self) -> Iterator[None]:
+        """Take back what a check of the data set, if the data fail it."""
+        names = ("n_features_in_", "feature_names_in_")
+        before = {name: self.__dict__[name] for name in names if name in self.__dict__}
+        try:
+            yield
+        except Exception:
+            for name in names:
+                self.__dict__.pop(name, None)
+            self.__dict__.update(before)
+            raise
+
+    def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
+        """Hyper-parameters and data, checked before anything of the estimator changes."""
+        if self.sparsity_cost and self.hidden != "bernoulli":
+            raise ValueError(
+                f"sparsity_cost={self.sparsity_cost!r} of {type(self).__name__} needs "
+                "hidden='bernoulli': the penalty is defined for probabilities. For "
+                f"hidden={self.hidden!r} use l1_penalty, or 0."
+            )
+        if going_on:
+            self._check_shapes()
+            if len(self.components_) != self.n_components:
+                raise ValueError(
+                    f"{type(self).__name__} goes on from its {len(self.components_)} components, "
+                    f"but n_components={self.n_components}. Set n_components to their number, or "
+                    "fit anew with warm_start=False."
+                )
+        going_on_state = getattr(self, "_training", None) if going_on else None
+        check_schedules(self, going_on_state.epoch if going_on_state else 0, n_epochs)
+        kind = UNITS[self.visible]
+        # parameters that somebody set by hand come without a number of features
+        reset = not (going_on and hasattr(self, "n_features_in_"))
+        X = check_data(self, X, backend, reset=reset, sparse=kind.sparse)
+        if going_on and X.shape[1] != self._n_visible:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the parameters of {type(self).__name__} are for "
+                f"{self._n_visible}."
+            )
+        groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
+        check_groups(self, self.hidden_groups, self.n_components, "hidden_groups")
+        X, was_outside = repair_range(self, X, kind)
+        if kind.kind == "softmax" and not was_outside:
+            warn_of_groups(self, X, groups)
+        return X
+
+    def _start(self, backend: Backend, X: Any, n_batches: int) -> None:
+        """Set the starting parameters from the data."""
+        kind = UNITS[self.visible]
+        groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
+        mean, variance = column_moments(backend, X)
+        if kind.has_variance:
+            warn_of_constant_columns(self, mean, variance)
+        self._entropy = self._seed().entropy
+        rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(self._entropy)))
+        start = initial_parameters(self.visible, self.n_components, mean, variance, groups, rng)
+        dtype = host_dtype(X)
+        # rounded to the precision of training, where that is lower
+        working = np.dtype(self.training_dtype or dtype)
+        start = {name: array.astype(working).astype(dtype) for name, array in start.items()}
+        for name in ("h_samples_", "log_variance_visible_", "_gibbs_seed"):
+            self.__dict__.pop(name, None)
+        self.components_ = start["weights"].T
+        self.intercept_hidden_ = start["hidden_bias"]
+        self.intercept_visible_ = start["visible_bias"]
+        if "log_variance" in start:
+            self.log_variance_visible_ = start["log_variance"]
+        self._adopt(n_batches, float(variance.mean()))
+        # centred on what the starting model expects of both layers
+        rbm = self._model(get_backend("numpy"), working)
+        v = rbm.visible.mean(np.zeros((1, rbm.visible.size), working))
+        h = rbm.hidden.mean(rbm.hidden_input(v))
+        self._training.offsets = np.concatenate([v[0], h[0]])
+
+    def _resume(self, n_batches: int) -> None:
+        """Go on from the last call, or adopt parameters that somebody set without training."""
+        state = getattr(self, "_training", None)
+        if state is None:
+            self._adopt(n_batches, 0.0)
+        elif any(
+            np.shape(saved["slots"][0]) != np.shape(self.components_)[::-1]
+            for name, saved in state.optimizer.items()
+            if name == "weights"
+        ):
+            # another number of components than was trained
+            self.__dict__.pop("h_samples_", None)
+            self._adopt(n_batches, self._data_variance)
+
+    def _adopt(self, n_batches: int, data_variance: float) -> None:
+        """Begin the bookkeeping of a model that has parameters and has not been trained."""
+        if not hasattr(self, "_entropy"):
+            self._entropy = self._seed().entropy
+        self._training = TrainingState(n_batches=n_batches)
+        if hasattr(self, "log_variance_visible_"):
+            self._training.log_variance_floor = self.log_variance_visible_ + np.log(1e-3)
+        self._data_variance = data_variance
+        self.n_iter_ = 0
+        self.history_: dict[str, np.ndarray] = {
+            name: np.empty((0, len(self.components_)) if name == "weight_norm" else 0)
+            for name in (*MEASURES, "epoch_time")
+        }
+
+    def _trainer(self, backend: Backend, X: Any) -> Trainer:
+        dtype = np.dtype(self.training_dtype or host_dtype(self.components_))
+        rbm = self._model(backend, dtype, copy_arrays=True)
+        state = copy.copy(self._training)
+        n_slots = len(OPTIMIZERS[self.optimizer].slots)
+        if any(len(saved["slots"]) != n_slots for saved in state.optimizer.values()):
+            # another optimiser than before: nothing of its state can be used
+            state.optimizer = {}
+        state.chains = getattr(self, "h_samples_", None)
+        if state.chains is not None and np.shape(state.chains)[1:] != (rbm.hidden.size,):
+            raise ValueError(
+                f"h_samples_ of {type(self).__name__} has shape {np.shape(state.chains)}, but "
+                f"(n_chains, {rbm.hidden.size}) is needed."
+            )
+        settings = TrainingSettings(
+            learning_rate=self._learning_rate(),
+            **{
+                name: getattr(self, name)
+                for name in TrainingSettings.__dataclass_fields__
+                if name != "learning_rate"
+            },
+        )
+        # another seed than that of the starting weights, the same in every call
+        seed = np.random.SeedSequence(self._entropy, spawn_key=(TRAINING,))
+        sparse = sp.issparse(X) and backend.name == "numpy"
+        self._fit_backend = backend.name
+        return Trainer(rbm, settings, state, seed, sparse)
+
+    def _learning_rate(self) -> Any:
+        if not isinstance(self.learning_rate, str):
+            return self.learning_rate
+        kinds = UNITS[self.visible], UNITS[self.hidden]
+        rate = min(kind.default_learning_rate for kind in kinds)
+        return rate / 10 if self.optimizer == "adam" else rate
+
+    def _monitored_pseudo_likelihood(self, trainer: Trainer, rows: Rows) -> float | None:
+        """Mean exact pseudo-likelihood of the rows that the history is measured on."""
+        if not has_pseudo_likelihood(self):
+            return None
+        index = monitored_rows(rows.n_rows, trainer.rbm.visible.size)
+        total = 0.0
+        for start in range(0, index.size, self.batch_size):
+            v = rows.dense(index[start : start + self.batch_size])
+            total += float(trainer.backend.xp.sum(pseudo_log_likelihood(trainer.rbm, v)))
+        return total / index.size
+
+    def _fitted_arrays(self, trainer: Trainer) -> dict[str, np.ndarray]:
+        """The public fitted arrays of a model in training: on the host, in the data's dtype."""
+        names = {
+            "weights": "components_",
+            "hidden_bias": "intercept_hidden_",
+            "visible_bias": "intercept_visible_",
+            "log_variance": "log_variance_visible_",
+        }
+        dtype = host_dtype(self.components_)
+        found = {}
+        for name, array in trainer.parameters().items():
+            host = trainer.backend.to_host(array).astype(dtype)
+            found[names[name]] = host.T if name == "weights" else host
+        return found
+
+    def _store(self, trainer: Trainer, entries: list[dict[str, Any]]) -> None:
+        """Public arrays, history and the state to go on from.
+
+        After a divergence the trainer holds what the last good epoch ended with.
+        """
+        for name, array in self._fitted_arrays(trainer).items():
+            setattr(self, name, array)
+        self._training = trainer.save_state()
+        if self._training.chains is not None:
+            self.h_samples_ = self._training.chains.astype(self.components_.dtype)
+            self._training.chains = None
+        self.n_iter_ += len(entries)
+        if entries:
+            self.history_ = {
+                name: np.concatenate([old, np.array([entry[name] for entry in entries])])
+                for name, old in self.history_.items()
+            }

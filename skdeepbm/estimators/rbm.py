@@ -1,0 +1,489 @@
+"""RBMTransformer: the restricted Boltzmann machine as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skdeepbm.backends import Array, get_backend
+from skdeepbm.estimators._base import host_dtype
+from skdeepbm.estimators._fitting import EpochHooks, warn_of_base_rate
+from skdeepbm.estimators._generative import GenerativeMixin
+from skdeepbm.estimators._likelihood import LikelihoodMixin
+from skdeepbm.estimators._rbm_training import RBMTrainingMixin
+from skdeepbm.evaluation.exact import enumerable_side
+from skdeepbm.exceptions import DivergenceError
+from skdeepbm.models.units import UNITS
+from skdeepbm.training import Rows
+from skdeepbm.training.negative_phases import NEGATIVE_PHASES
+from skdeepbm.training.optimizers import OPTIMIZERS
+
+
+class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
+    """Restricted Boltzmann machine for feature learning and density modelling.
+
+    A drop-in for :class:`sklearn.neural_network.BernoulliRBM` with further kinds of units,
+    centred gradients, momentum, sparsity, exact likelihoods of small models, and NumPy or CuPy
+    underneath. The energy of a visible state `v` and a hidden state `h` is (Bernoulli units)
+    ``E(v, h) = -b.v - c.h - v.W h``.
+
+    Parameters
+    ----------
+    n_components : int, default=256
+        Number of hidden units.
+
+    learning_rate : "auto", float, sequence or callable, default="auto"
+        Step size of the ascent; gradients are averaged over rows. ``"auto"`` is 0.05 for
+        Bernoulli and softmax units, 0.01 where the visible or the hidden units are Gaussian and
+        0.005 for ReLU units, and a tenth of that with ``optimizer="adam"``. A sequence gives one
+        value per epoch (the last one goes on), a callable is called with the epoch, counted from
+        0; see :mod:`skdeepbm.schedules`.
+
+    momentum : float, sequence or callable, default=0.5
+        Share of the last step that is kept: ``d <- momentum * d + learning_rate * gradient``. With
+        ``optimizer="adam"`` it is `beta1`.
+
+    weight_decay : float, default=1e-4
+        L2 penalty: its gradient ``-weight_decay * W`` is added to that of the weights. Biases are
+        never decayed.
+
+    l1_penalty : float, default=0.0
+        L1 penalty of the weights.
+
+    max_norm : float or None, default=None
+        Largest Euclidean norm of the weights of one hidden unit.
+
+    sparsity_target : float, default=0.1
+        Mean activity that the sparsity penalty wants of every (Bernoulli) hidden unit.
+
+    sparsity_cost : float, default=0.0
+        Factor of the sparsity penalty, the Kullback-Leibler divergence between the target and the
+        decayed average activity [5]_. 0 switches it off.
+
+    sparsity_decay : float, default=0.9
+        Decay of the average activity, per batch.
+
+    batch_size : int, default=10
+        Rows per mini-batch.
+
+    n_iter : int, default=10
+        Epochs: passes over the data. With 0, `fit` only sets the starting parameters.
+
+    algorithm : {"cd", "pcd"}, default="cd"
+        Estimator of the negative phase: contrastive divergence [1]_, best for features, or
+        persistent contrastive divergence [2]_, best for likelihoods.
+
+    n_gibbs_steps : int, sequence or callable, default=1
+        Gibbs steps per update, the `k` of CD-k and PCD-k.
+
+    n_chains : int or None, default=None
+        Persistent chains of PCD; None means `batch_size`.
+
+    visible : {"bernoulli", "gaussian", "softmax"}, default="bernoulli"
+        Kind of visible units. Bernoulli units take values in [0, 1] (values in between are
+        probabilities). Gaussian units take real values and learn a variance for each feature
+        [4]_; standardise the data. Softmax units take one-hot groups of columns.
+
+    hidden : {"bernoulli", "gaussian", "relu", "softmax"}, default="bernoulli"
+        Kind of hidden units. Gaussian ones have unit variance, ReLU ones are noisy rectified
+        linear units [6]_, softmax ones choose one unit in each group.
+
+    visible_groups : int, sequence of int or None, default=None
+        Sizes of the groups of softmax visible units, or one size for all; None makes one group.
+
+    hidden_groups : int, sequence of int or None, default=None
+        The same for softmax hidden units.
+
+    centring : bool, default=True
+        Whether to use centred gradients [3]_, which make learning faster and independent of
+        whether a feature is coded as `x` or `1 - x`.
+
+    centring_rate : float, default=0.01
+        Rate at which the offsets follow the means of the batches.
+
+    optimizer : {"sgd", "nesterov", "adam"}, default="sgd"
+        Rule of the ascent: with classical or Nesterov's momentum, or Adam.
+
+    variance_rate : float, default=0.1
+        Learning rate of the variances of Gaussian visible units, as a fraction of
+        `learning_rate`.
+
+    shuffle : bool, default=True
+        Whether the rows are visited in a new random order in every epoch.
+
+    training_dtype : {"float32", "float64"} or None, default="float32"
+        Precision of the arithmetic inside `fit`; None means that of the data. Fitted arrays and
+        results have the precision of the data whatever is chosen here.
+
+    backend : {"auto", "numpy", "cupy"}, default="auto"
+        Where to compute. ``"auto"`` follows :func:`skdeepbm.config_context`, then the data: CuPy
+        arrays are computed with, and turned into, CuPy arrays, everything else NumPy's. A fitted
+        model that is loaded where its backend is missing is evaluated by NumPy.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the current parameters.
+
+    verbose : int, default=0
+        Print a line per epoch if not 0: the exact pseudo-likelihood (nats per row, of the rows
+        that `history_` is measured on), or the reconstruction error with Gaussian visible units.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of all random numbers: starting weights, order of rows, Gibbs sampling. An int
+        gives the same result in every call, None another one; NumPy's global random state is
+        neither used nor changed.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        Weights. This and the biases are the model: to set them is to change it.
+
+    intercept_hidden_ : ndarray of shape (n_components,)
+        Biases of the hidden units.
+
+    intercept_visible_ : ndarray of shape (n_features,)
+        Biases of the visible units.
+
+    log_variance_visible_ : ndarray of shape (n_features,)
+        Logarithm of the variance of each visible unit given the hidden units. Only with
+        ``visible="gaussian"``.
+
+    h_samples_ : ndarray of shape (n_chains, n_components)
+        Hidden states of the persistent chains. Only with ``algorithm="pcd"``.
+
+    n_iter_ : int
+        Number of epochs run (of calls, by `partial_fit`).
+
+    history_ : dict of str to ndarray
+        One entry per epoch, measured on at most 2 % of the training rows, but on at least 100
+        and at most 1000: ``"reconstruction_error"`` (squared error of one deterministic pass up
+        and down, averaged over rows and features), ``"free_energy"`` (nats, averaged over rows),
+        ``"mean_hidden_activity"``, ``"weight_norm"`` (of shape (n_epochs, n_components)),
+        ``"weights_moved"`` (fraction of weights that moved by more than 1e-3 in the epoch) and
+        ``"epoch_time"`` (seconds).
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where the data had names that are all strings.
+
+    Raises
+    ------
+    DivergenceError
+        From `fit` and `partial_fit`, when parameters are no longer finite. The estimator then
+        holds those of the last epoch (or call) that ended with finite ones.
+
+    Warns
+    -----
+    DataRangeWarning
+        For values that the visible units cannot take (clipped), constant Gaussian columns and
+        softmax groups that are not one-hot.
+    BaseRateWarning
+        When the fitted model reconstructs the data no better than their means do.
+
+    See Also
+    --------
+    sklearn.neural_network.BernoulliRBM : Bernoulli units, PCD without options.
+
+    Notes
+    -----
+    With Gaussian visible units (variance s^2), the gradients of the weights and of the visible
+    bias are multiplied by s^2, so that training is equivariant to the scale of a feature.
+
+    References
+    ----------
+    .. [1] Hinton, G. E. Training products of experts by minimizing contrastive divergence.
+       Neural Computation 14 (2002).
+    .. [2] Tieleman, T. Training restricted Boltzmann machines using approximations to the
+       likelihood gradient. ICML 2008.
+    .. [3] Melchior, J., Fischer, A. and Wiskott, L. How to center deep Boltzmann machines.
+       JMLR 17 (2016).
+    .. [4] Cho, K., Ilin, A. and Raiko, T. Improved learning of Gaussian-Bernoulli restricted
+       Boltzmann machines. ICANN 2011.
+    .. [5] Hinton, G. E. A practical guide to training restricted Boltzmann machines (2010),
+       section 11.
+    .. [6] Nair, V. and Hinton, G. E. Rectified linear units improve restricted Boltzmann
+       machines. ICML 2010.
+
+    Examples
+    --------
+    >>> from skdeepbm import RBMTransformer
+    >>> from skdeepbm.datasets import make_bars_and_stripes
+    >>> X = make_bars_and_stripes(3)
+    >>> rbm = RBMTransformer(n_components=8, n_iter=200, random_state=0).fit(X)
+    >>> rbm.transform(X).shape
+    (14, 8)
+    >>> bool(rbm.score(X) > -6.24)  # exact, nats per row; independent pixels give -6.24
+    True
+    """
+
+    _fitted_names = ("components_", "intercept_hidden_", "intercept_visible_")
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="neither"),
+            "array-like",
+            callable,
+        ],
+        "momentum": [Interval(Real, 0, 1, closed="left"), "array-like", callable],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "l1_penalty": [Interval(Real, 0, None, closed="left")],
+        "max_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
+        "sparsity_cost": [Interval(Real, 0, None, closed="left")],
+        "sparsity_decay": [Interval(Real, 0, 1, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "algorithm": [StrOptions(set(NEGATIVE_PHASES))],
+        "n_gibbs_steps": [Interval(Integral, 1, None, closed="left"), "array-like", callable],
+        "n_chains": [None, Interval(Integral, 1, None, closed="left")],
+        "visible": [StrOptions({"bernoulli", "gaussian", "softmax"})],
+        "hidden": [StrOptions(set(UNITS))],
+        "visible_groups": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
+        "hidden_groups": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
+        "centring": ["boolean"],
+        "centring_rate": [Interval(Real, 0, 1, closed="both")],
+        "optimizer": [StrOptions(set(OPTIMIZERS))],
+        "variance_rate": [Interval(Real, 0, None, closed="left")],
+        "shuffle": ["boolean"],
+        "training_dtype": [StrOptions({"float32", "float64"}), None],
+        "backend": [str],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 256,
+        *,
+        learning_rate: Any = "auto",
+        momentum: Any = 0.5,
+        weight_decay: float = 1e-4,
+        l1_penalty: float = 0.0,
+        max_norm: float | None = None,
+        sparsity_target: float = 0.1,
+        sparsity_cost: float = 0.0,
+        sparsity_decay: float = 0.9,
+        batch_size: int = 10,
+        n_iter: int = 10,
+        algorithm: str = "cd",
+        n_gibbs_steps: Any = 1,
+        n_chains: int | None = None,
+        visible: str = "bernoulli",
+        hidden: str = "bernoulli",
+        visible_groups: Any = None,
+        hidden_groups: Any = None,
+        centring: bool = True,
+        centring_rate: float = 0.01,
+        optimizer: str = "sgd",
+        variance_rate: float = 0.1,
+        shuffle: bool = True,
+        training_dtype: str | None = "float32",
+        backend: str = "auto",
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.n_components = n_components
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.l1_penalty = l1_penalty
+        self.max_norm = max_norm
+        self.sparsity_target = sparsity_target
+        self.sparsity_cost = sparsity_cost
+        self.sparsity_decay = sparsity_decay
+        self.batch_size = batch_size
+        self.n_iter = n_iter
+        self.algorithm = algorithm
+        self.n_gibbs_steps = n_gibbs_steps
+        self.n_chains = n_chains
+        self.visible = visible
+        self.hidden = hidden
+        self.visible_groups = visible_groups
+        self.hidden_groups = hidden_groups
+        self.centring = centring
+        self.centring_rate = centring_rate
+        self.optimizer = optimizer
+        self.variance_rate = variance_rate
+        self.shuffle = shuffle
+        self.training_dtype = training_dtype
+        self.backend = backend
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    # -- fitting -------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the model to the data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Training data. Sparse data stay sparse; at most a batch is made dense at a time.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : RBMTransformer
+            The fitted estimator.
+        """
+        backend = self._resolve_backend(X)
+        going_on = self.warm_start and hasattr(self, "components_")
+        with self._untouched_if_bad():
+            X = self._check_training(backend, X, going_on, self.n_iter)
+            n_batches = -(-X.shape[0] // self.batch_size)
+            if not going_on:
+                self._start(backend, X, n_batches)
+            else:
+                self._resume(n_batches)
+        trainer = self._trainer(backend, X)
+        rows = Rows(backend, X, host_dtype(trainer.rbm.weights))
+        context = self._init_callback_context(max_subtasks=self.n_iter)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        hooks = EpochHooks(
+            self,
+            context,
+            X,
+            y,
+            fitted_arrays=lambda: self._fitted_arrays(trainer),
+            pseudo_likelihood=lambda: self._monitored_pseudo_likelihood(trainer, rows),
+        )
+        try:
+            trainer.run(rows, self.n_iter, hooks)
+        except DivergenceError as error:
+            raise DivergenceError(f"{type(self).__name__}: {error}") from error
+        finally:
+            # also after an interrupt or an error in a callback: what was learned is kept
+            self._store(trainer, hooks.entries)
+        context.call_on_fit_task_end(
+            estimator=self, X=X, y=y, reconstruction_attributes=lambda: self._fitted_arrays(trainer)
+        )
+        warn_of_base_rate(self, hooks.entries, self._data_variance, rows.n_rows)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Update the model with one mini-batch: one step of the mathematics of `fit`.
+
+        The first call starts from the moments of its own batch; ``fit(X)`` with ``n_iter=0``
+        starts from those of all the data, and the same batches in the same order then give the
+        same parameters as `fit` with more epochs and ``shuffle=False``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            The batch, of any size.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : RBMTransformer
+            The estimator.
+        """
+        going_on = hasattr(self, "components_")
+        backend = self._resolve_backend(X)
+        with self._untouched_if_bad():
+            X = self._check_training(backend, X, going_on, 1)
+            if not going_on:
+                self._start(backend, X, 1)
+            else:
+                self._resume(1)
+        trainer = self._trainer(backend, X)
+        batch = Rows(backend, X, host_dtype(trainer.rbm.weights)).batch(np.arange(X.shape[0]))
+        entries: list[dict[str, Any]] = []
+        try:
+            entries.append(trainer.update(batch))
+        except DivergenceError as error:
+            raise DivergenceError(f"{type(self).__name__}: {error}") from error
+        finally:
+            self._store(trainer, entries)
+        return self
+
+    # -- the fitted model ----------------------------------------------------------------
+
+    def transform(self, X: Any) -> Any:
+        """Expected values of the hidden units given the rows (posterior means).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, n_components)
+            Probabilities for Bernoulli and softmax units.
+
+        Examples
+        --------
+        >>> from skdeepbm import RBMTransformer
+        >>> rbm = RBMTransformer(n_components=2, random_state=0).fit([[0, 1], [1, 0]])
+        >>> rbm.transform([[0, 1]]).shape
+        (1, 2)
+        """
+        return self._hidden_means(X)
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Fit the model to the data and return the expected values of the hidden units.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Training data.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, n_components)
+            What `transform` returns for the same rows.
+        """
+        # `fit` has warned of what there is to warn of
+        return self.fit(X, y)._hidden_means(X, warn=False)
+
+    def _hidden_means(self, X: Any, warn: bool = True) -> Any:
+        backend, X, rbm = self._prepare(X, warn)
+        if sp.issparse(X) and backend.name == "numpy":
+            with backend.quiet():
+                a = X @ rbm.weights
+                return rbm.hidden.mean(a, out=a)
+
+        def means(v: Array) -> Array:
+            a = rbm.hidden_input(v)
+            return rbm.hidden.mean(a, out=a)
+
+        width = max(rbm.visible.size, rbm.hidden.size)
+        return self._apply_rows(backend, X, host_dtype(rbm.weights), means, width)
+
+    def _is_enumerable(self) -> bool:
+        return (
+            enumerable_side(self._model(get_backend("numpy"), self.components_.dtype)) is not None
+        )
+
+    # -- scikit-learn --------------------------------------------------------------------
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.components_)
+
+    @property
+    def _n_visible(self) -> int:
+        return int(np.shape(self.components_)[-1])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self.visible in UNITS and UNITS[self.visible].sparse
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

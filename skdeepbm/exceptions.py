@@ -1,0 +1,34 @@
+"""Errors and warnings of skdeepbm."""
+
+__all__ = [
+    "BackendNotAvailableError",
+    "BaseRateWarning",
+    "DataRangeWarning",
+    "DivergenceError",
+]
+
+
+class BackendNotAvailableError(ImportError):
+    """A backend was asked for whose library or device is not there.
+
+    The message gives the command that installs it.
+    """
+
+
+class DivergenceError(ArithmeticError):
+    """Training produced parameters that are not finite.
+
+    The message names the epoch, the likely cause and what to change. The estimator
+    keeps the parameters of the last epoch whose parameters were all finite.
+    """
+
+
+class DataRangeWarning(UserWarning):
+    """Values that the chosen kind of visible unit cannot take.
+
+    The message names the column and the row, the rule that is applied and the remedy.
+    """
+
+
+class BaseRateWarning(UserWarning):
+    """The fitted model describes the data no better than independent features do."""

@@ -1,0 +1,108 @@
+"""What a layer of units is: a base measure, a bias and what follows from a total input.
+
+A unit with value ``v`` and weighted input ``a`` has the conditional density
+``exp(a * couple(v) - self_energy(v)) / exp(cgf(a))``. One class serves both sides of an RBM and
+every layer of a deeper model; whatever is particular to a kind of unit is in its own file.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from skdeepbm.backends import Array, Backend, DType, Stream
+
+
+class Units(ABC):
+    """A layer of units of one kind, with its parameters.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where the arrays live.
+    bias : array of shape (n_units,)
+    log_variance : array of shape (n_units,) or None, default=None
+        Logarithm of the variance, for kinds that have one.
+    groups : sequence of int or None, default=None
+        Sizes of the groups that the units form, for kinds that have groups.
+    """
+
+    kind: ClassVar[str]
+    #: least and greatest value that a visible unit of this kind can take
+    support: ClassVar[tuple[float, float] | None] = None
+    #: whether zeros in the data may stay unstored
+    sparse: ClassVar[bool] = True
+    #: whether the kind has a variance that is learned on the visible side
+    has_variance: ClassVar[bool] = False
+    #: whether a state of a hidden unit has an energy, not only its total input a free energy
+    has_energy: ClassVar[bool] = True
+    #: learning rate that suits hidden units of this kind
+    default_learning_rate: ClassVar[float] = 0.05
+
+    def __init__(
+        self,
+        backend: Backend,
+        bias: Array,
+        log_variance: Array | None = None,
+        groups: tuple[int, ...] | None = None,
+    ) -> None:
+        self.backend = backend
+        self.bias = bias
+        self.log_variance = log_variance
+        self.groups = groups
+
+    @property
+    def size(self) -> int:
+        """Number of units."""
+        return int(self.bias.shape[0])
+
+    @abstractmethod
+    def mean(self, a: Array, out: Array | None = None) -> Array:
+        """Expected values given the weighted input ``a`` (bias not included)."""
+
+    @abstractmethod
+    def sample(
+        self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
+    ) -> Array:
+        """Draw of the values given the weighted input; the expected values go into ``mean``."""
+
+    @abstractmethod
+    def cgf(self, a: Array) -> Array:
+        """Cumulant generating function: log of the conditional's normaliser, summed over units.
+
+        Returns
+        -------
+        cgf : array of shape (n_rows,)
+            In nats.
+        """
+
+    @abstractmethod
+    def self_energy(self, v: Array) -> Array:
+        """Energy of the values apart from the interaction, summed over units; shape (n_rows,)."""
+
+    def couple(self, v: Array) -> Array:
+        """What the weights see of the values."""
+        return v
+
+    @property
+    def n_states(self) -> int | None:
+        """Number of joint states; None if they cannot be counted."""
+        return None
+
+    def states(self, start: int, stop: int, dtype: DType) -> Array:
+        """Joint states ``start`` to ``stop`` of the enumeration; shape (stop - start, n_units)."""
+        raise TypeError(f"The states of {self.kind} units cannot be enumerated.")
+
+    @classmethod
+    def initial_bias(
+        cls, mean: np.ndarray, variance: np.ndarray, groups: tuple[int, ...] | None
+    ) -> np.ndarray:
+        """Visible bias at which independent units have the mean of the data (float64, host)."""
+        raise TypeError(f"{cls.kind} units cannot be visible units.")
+
+    def log_density(self, v: Array, a: Array) -> Array:
+        """Log-density of the values given the weighted input, summed over units; (n_rows,)."""
+        xp = self.backend.xp
+        return xp.sum(a * self.couple(v), axis=1) - self.self_energy(v) - self.cgf(a)

@@ -1,0 +1,46 @@
+"""Bernoulli units: 0 or 1, ``self_energy(v) = -bias . v``."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import logit
+
+from skdeepbm.backends import Array, DType, Stream
+from skdeepbm.models.units.base import Units
+
+
+class BernoulliUnits(Units):
+    """Units with the values 0 and 1."""
+
+    kind = "bernoulli"
+    support = (0.0, 1.0)
+
+    def mean(self, a: Array, out: Array | None = None) -> Array:
+        return self.backend.sigmoid(a, self.bias, out=out)
+
+    def sample(
+        self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
+    ) -> Array:
+        return self.backend.sigmoid_sample(a, self.bias, stream, mean=mean, out=out)
+
+    def cgf(self, a: Array) -> Array:
+        return self.backend.xp.sum(self.backend.softplus(a + self.bias), axis=1)
+
+    def self_energy(self, v: Array) -> Array:
+        return -self.backend.matmul(v, self.bias)
+
+    @property
+    def n_states(self) -> int:
+        return 2**self.size
+
+    def states(self, start: int, stop: int, dtype: DType) -> Array:
+        index = np.arange(start, stop, dtype=np.int64)[:, None]
+        bits = (index >> np.arange(self.size, dtype=np.int64)) & 1
+        return self.backend.asarray(bits.astype(dtype))
+
+    @classmethod
+    def initial_bias(
+        cls, mean: np.ndarray, variance: np.ndarray, groups: tuple[int, ...] | None
+    ) -> np.ndarray:
+        # a column that never varies would have an infinite logit
+        return logit(np.clip(mean, 1e-3, 1.0 - 1e-3))

@@ -1,0 +1,65 @@
+"""Cheap measurements of a model during training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skdeepbm.backends import Array
+from skdeepbm.models.rbm import RBM
+
+#: keys of the history that are measured; epoch_time is added by the loop
+MEASURES = (
+    "reconstruction_error",
+    "free_energy",
+    "mean_hidden_activity",
+    "weight_norm",
+    "weights_moved",
+)
+
+
+def monitored_rows(n_rows: int, n_visible: int) -> np.ndarray:
+    """Indices of the rows that the history is measured on, evenly spaced.
+
+    They are 1 % of the rows, but at least 100 and at most 1000; fewer where rows are so wide that
+    they would take more memory than a batch.
+    """
+    n = min(n_rows, max(100, n_rows // 100), 1000, max(1, 2**21 // n_visible))
+    return np.unique(np.linspace(0, n_rows - 1, n).astype(np.intp))
+
+
+def measure(rbm: RBM, v: Array, previous_weights: Array) -> dict[str, Any]:
+    """One entry of the history.
+
+    Parameters
+    ----------
+    rbm : RBM
+    v : array of shape (n_rows, n_visible)
+    previous_weights : array of shape (n_visible, n_hidden)
+        Those at the last measurement.
+
+    Returns
+    -------
+    entry : dict
+        ``reconstruction_error``: squared error of one deterministic pass up and down, averaged
+        over rows and features; ``free_energy``: nats, averaged over rows;
+        ``mean_hidden_activity``: averaged over rows and units; ``weight_norm``: Euclidean norm of
+        each hidden unit's weights; ``weights_moved``: fraction of weights that moved by more than
+        1e-3.
+    """
+    backend, xp = rbm.backend, rbm.backend.xp
+    a = rbm.hidden_input(v)
+    free_energy = xp.mean(rbm.visible.self_energy(v) - rbm.hidden.cgf(a))
+    h = rbm.hidden.mean(a)
+    activity = xp.mean(h)
+    error = v - rbm.visible.mean(rbm.visible_input(h))
+    moved = xp.abs(rbm.weights - previous_weights) > 1e-3
+    norm = xp.sqrt(xp.sum(rbm.weights * rbm.weights, axis=0))
+    return {
+        "reconstruction_error": float(xp.mean(error * error)),
+        "free_energy": float(free_energy),
+        "mean_hidden_activity": float(activity),
+        "weight_norm": np.array(backend.to_host(norm)),
+        "weights_moved": float(xp.mean(xp.astype(moved, rbm.weights.dtype))),
+    }

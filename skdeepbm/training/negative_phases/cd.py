@@ -1,0 +1,27 @@
+"""Contrastive divergence (Hinton 2002): chains start at the data in every batch."""
+
+from __future__ import annotations
+
+from skdeepbm.backends import Array, Stream
+from skdeepbm.models.rbm import RBM
+from skdeepbm.sampling import gibbs_chain
+from skdeepbm.training.negative_phases.base import NegativePhase
+
+
+class ContrastiveDivergence(NegativePhase):
+    """CD-k. The data drive a drawn hidden state; later steps go on from the chain."""
+
+    algorithm = "cd"
+    from_data = True
+
+    def __init__(self, rbm: RBM, n_chains: int, stream: Stream, state: Array | None) -> None:
+        pass
+
+    def n_rows(self, n_data: int) -> int:
+        return n_data
+
+    def run(
+        self, rbm: RBM, h_data: Array | None, n_steps: int, stream: Stream, v: Array, h_mean: Array
+    ) -> None:
+        assert h_data is not None
+        gibbs_chain(rbm, h_data, n_steps, stream, v, h_mean)

@@ -1,0 +1,47 @@
+"""Persistent contrastive divergence (Tieleman 2008), also stochastic maximum likelihood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skdeepbm.backends import Array, Stream
+from skdeepbm.models.rbm import RBM
+from skdeepbm.sampling import gibbs_chain
+from skdeepbm.training.negative_phases.base import NegativePhase
+
+
+class PersistentContrastiveDivergence(NegativePhase):
+    """PCD-k. The chains (fantasy particles) persist over batches, epochs and calls."""
+
+    algorithm = "pcd"
+    from_data = False
+
+    def __init__(self, rbm: RBM, n_chains: int, stream: Stream, state: Array | None) -> None:
+        self.backend = rbm.backend
+        dtype = rbm.weights.dtype
+        if state is None:
+            # the base-rate model: what hidden units do when no visible unit speaks
+            silent = self.backend.zeros((n_chains, rbm.hidden.size), dtype)
+            self.h = rbm.hidden.sample(silent, stream)
+        else:
+            self.h = self.backend.asarray(np.array(state), dtype)
+
+    @property
+    def state(self) -> Any:
+        return np.array(self.backend.to_host(self.h))
+
+    def n_rows(self, n_data: int) -> int:
+        return int(self.h.shape[0])
+
+    def run(
+        self, rbm: RBM, h_data: Array | None, n_steps: int, stream: Stream, v: Array, h_mean: Array
+    ) -> None:
+        gibbs_chain(rbm, self.h, n_steps, stream, v, h_mean, draw_last=True)
+
+    def copy_chains(self) -> Array | None:
+        return self.backend.xp.asarray(self.h, copy=True)
+
+    def restore_chains(self, copied: Array | None) -> None:
+        self.h = copied

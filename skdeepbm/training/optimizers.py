@@ -1,0 +1,138 @@
+"""From a gradient to a change of parameters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from skdeepbm.backends import Array, Backend
+
+
+class Optimizer(ABC):
+    """Ascent on several named parameters, in place, with state of its own for each."""
+
+    slots: ClassVar[tuple[str, ...]]
+
+    def __init__(self, backend: Backend, state: dict[str, Any] | None = None) -> None:
+        self.backend = backend
+        self._slots: dict[str, tuple[Array, ...]] = {}
+        self._counts: dict[str, int] = {}
+        for name, saved in (state or {}).items():
+            self._counts[name] = saved["count"]
+            self._slots[name] = tuple(backend.asarray(np.array(array)) for array in saved["slots"])
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Host copy from which training continues."""
+        return {
+            name: {
+                "count": self._counts[name],
+                "slots": tuple(np.array(self.backend.to_host(array)) for array in slots),
+            }
+            for name, slots in self._slots.items()
+        }
+
+    def slots_of(self, name: str, parameter: Array) -> tuple[Array, ...]:
+        """The state arrays of a parameter, zeros at first."""
+        if name not in self._slots:
+            shape, dtype = tuple(parameter.shape), parameter.dtype
+            self._slots[name] = tuple(self.backend.zeros(shape, dtype) for _ in self.slots)
+            self._counts[name] = 0
+        return self._slots[name]
+
+    def copy_slots(self) -> Any:
+        """Copy of the whole state on the device, for :meth:`restore_slots`."""
+        copy = self.backend.xp.asarray
+        slots = {
+            name: tuple(copy(array, copy=True) for array in arrays)
+            for name, arrays in self._slots.items()
+        }
+        return slots, dict(self._counts)
+
+    def restore_slots(self, copied: Any) -> None:
+        """Go back to a copied state."""
+        self._slots, self._counts = copied
+
+    def gain(self, learning_rate: float) -> float:
+        """Factor that the step given to :meth:`update` must carry already."""
+        return learning_rate
+
+    @abstractmethod
+    def update(
+        self,
+        name: str,
+        parameter: Array,
+        step: Array,
+        learning_rate: float,
+        momentum: float,
+        decay: float = 0.0,
+    ) -> None:
+        """Move ``parameter`` along ``step`` (the gradient times :meth:`gain`), used up by this.
+
+        ``decay`` is the weight decay: its gradient ``-decay * parameter`` is added.
+        """
+
+
+class SGD(Optimizer):
+    """Gradient ascent with classical momentum, ``d <- momentum * d + learning_rate * g``."""
+
+    slots = ("velocity",)
+    nesterov: ClassVar[bool] = False
+
+    def update(
+        self,
+        name: str,
+        parameter: Array,
+        step: Array,
+        learning_rate: float,
+        momentum: float,
+        decay: float = 0.0,
+    ) -> None:
+        (velocity,) = self.slots_of(name, parameter)
+        self.backend.momentum_update(
+            parameter, velocity, step, momentum, learning_rate * decay, self.nesterov
+        )
+
+
+class Nesterov(SGD):
+    """Nesterov's momentum in the form of Sutskever et al. (2013), kept at the look-ahead point."""
+
+    nesterov = True
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015, algorithm 1) with ``beta1 = momentum``, ``beta2 = 0.999``."""
+
+    slots = ("first moment", "second moment")
+    beta2: ClassVar[float] = 0.999
+    epsilon: ClassVar[float] = 1e-8
+
+    def gain(self, learning_rate: float) -> float:
+        return 1.0
+
+    def update(
+        self,
+        name: str,
+        parameter: Array,
+        step: Array,
+        learning_rate: float,
+        momentum: float,
+        decay: float = 0.0,
+    ) -> None:
+        first, second = self.slots_of(name, parameter)
+        self._counts[name] += 1
+        count = self._counts[name]
+        if decay:
+            step -= decay * parameter
+        first *= momentum
+        first += (1.0 - momentum) * step
+        second *= self.beta2
+        second += (1.0 - self.beta2) * step * step
+        rate = learning_rate / (1.0 - momentum**count)
+        correction = 1.0 - self.beta2**count
+        parameter += rate * first / (self.backend.xp.sqrt(second / correction) + self.epsilon)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "nesterov": Nesterov, "adam": Adam}

@@ -1,0 +1,43 @@
+"""Sparsity and weight constraints."""
+
+from __future__ import annotations
+
+from skdeepbm.backends import Array
+from skdeepbm.models.rbm import RBM
+from skdeepbm.training.settings import TrainingSettings
+
+
+def sparsity_gradient(
+    activity: Array | None, batch_mean: Array, settings: TrainingSettings
+) -> tuple[Array, Array]:
+    """Penalty on hidden units whose average activity is not the target.
+
+    The penalty is ``cost * KL(target || q)`` of the decayed average ``q <- decay * q + (1 - decay)
+    * batch mean``; its derivative with respect to a sigmoid unit's total input is
+    ``cost * (q - target)`` (Nair & Hinton 2009, section 4; Hinton 2010, section 11).
+
+    Parameters
+    ----------
+    activity : array of shape (n_hidden,) or None
+        Decayed average so far; None before the first batch.
+    batch_mean : array of shape (n_hidden,)
+        Mean activity over the rows of the batch.
+    settings : TrainingSettings
+
+    Returns
+    -------
+    activity : array of shape (n_hidden,)
+    gradient : array of shape (n_hidden,)
+        Of the objective (to be ascended), with respect to the unit's total input.
+    """
+    decay = settings.sparsity_decay
+    activity = batch_mean * 1.0 if activity is None else decay * activity + (1 - decay) * batch_mean
+    return activity, settings.sparsity_cost * (settings.sparsity_target - activity)
+
+
+def constrain_norm(rbm: RBM, max_norm: float) -> None:
+    """Shrink the weights of hidden units whose Euclidean norm exceeds ``max_norm``, in place."""
+    xp, weights = rbm.backend.xp, rbm.weights
+    norm = xp.sqrt(xp.sum(weights * weights, axis=0))
+    # 1e-30: no division by zero for a unit without weights
+    weights *= xp.clip(max_norm / (norm + 1e-30), max=1.0)

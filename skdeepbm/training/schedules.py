@@ -1,0 +1,168 @@
+"""Hyper-parameters that change from epoch to epoch.
+
+``learning_rate``, ``momentum`` and ``n_gibbs_steps`` take a number, a sequence (one value per
+epoch, the last one for all epochs after it) or a callable of the epoch, counted from 0. The
+classes here are such callables; unlike a lambda they can be pickled, compared and printed.
+
+Examples
+--------
+>>> from skdeepbm import RBMTransformer, schedules
+>>> rate = schedules.InverseTime(0.05, half_life=10)
+>>> rate(0), rate(10)
+(0.05, 0.025)
+>>> rbm = RBMTransformer(learning_rate=rate, momentum=[0.5] * 5 + [0.9])
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence, Sized
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Exponential", "InverseTime", "Linear", "Schedule", "Step", "value_at"]
+
+Schedule = float | Sequence[float] | Callable[[int], float]
+
+
+def value_at(schedule: Schedule, epoch: int) -> float:
+    """Value of a schedule in an epoch.
+
+    Parameters
+    ----------
+    schedule : float, sequence of float or callable
+    epoch : int
+        Counted from 0.
+
+    Returns
+    -------
+    value : float
+
+    Examples
+    --------
+    >>> from skdeepbm.schedules import value_at
+    >>> [value_at([0.5, 0.5, 0.9], epoch) for epoch in range(5)]
+    [0.5, 0.5, 0.9, 0.9, 0.9]
+    """
+    if callable(schedule):
+        return schedule(epoch)
+    if isinstance(schedule, Sized):
+        return schedule[min(epoch, len(schedule) - 1)]
+    return schedule
+
+
+def check_scheduled(epoch: int, learning_rate: float, momentum: float, n_gibbs_steps: Any) -> None:
+    """Raise if the schedules gave an epoch values that make no sense.
+
+    Raises
+    ------
+    ValueError
+        Naming the hyper-parameter, the epoch and what it must be.
+    """
+    for name, value, ok, wanted in (
+        ("learning_rate", learning_rate, 0 <= learning_rate < math.inf, "not negative and finite"),
+        ("momentum", momentum, 0 <= momentum < 1, "at least 0 and below 1"),
+        ("n_gibbs_steps", n_gibbs_steps, n_gibbs_steps >= 1, "at least 1"),
+    ):
+        if not ok:
+            raise ValueError(
+                f"The schedule of {name} gives {value!r} in epoch {epoch}; it must be {wanted}."
+            )
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Straight line from ``start`` to ``stop`` over ``n_epochs``, then ``stop``.
+
+    Parameters
+    ----------
+    start, stop : float
+    n_epochs : int
+
+    Examples
+    --------
+    >>> from skdeepbm.schedules import Linear
+    >>> [Linear(1.0, 0.0, n_epochs=4)(epoch) for epoch in (0, 1, 4, 9)]
+    [1.0, 0.75, 0.0, 0.0]
+    """
+
+    start: float
+    stop: float
+    n_epochs: int
+
+    def __call__(self, epoch: int) -> float:
+        share = min(epoch / self.n_epochs, 1.0)
+        return self.start + share * (self.stop - self.start)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """``start * factor ** epoch``, not below ``floor``.
+
+    Parameters
+    ----------
+    start : float
+    factor : float
+    floor : float, default=0.0
+
+    Examples
+    --------
+    >>> from skdeepbm.schedules import Exponential
+    >>> Exponential(0.1, factor=0.5)(2)
+    0.025
+    """
+
+    start: float
+    factor: float
+    floor: float = 0.0
+
+    def __call__(self, epoch: int) -> float:
+        return max(self.start * self.factor**epoch, self.floor)
+
+
+@dataclass(frozen=True)
+class InverseTime:
+    """``start / (1 + epoch / half_life)``.
+
+    Parameters
+    ----------
+    start : float
+    half_life : float
+        Epochs after which the value has halved.
+
+    Examples
+    --------
+    >>> from skdeepbm.schedules import InverseTime
+    >>> InverseTime(0.1, half_life=5)(15)
+    0.025
+    """
+
+    start: float
+    half_life: float
+
+    def __call__(self, epoch: int) -> float:
+        return self.start / (1.0 + epoch / self.half_life)
+
+
+@dataclass(frozen=True)
+class Step:
+    """``start``, raised by ``increment`` every ``period`` epochs (a growing CD-k, for example).
+
+    Parameters
+    ----------
+    start, increment : float
+    period : int
+
+    Examples
+    --------
+    >>> from skdeepbm.schedules import Step
+    >>> [Step(1, 1, period=10)(epoch) for epoch in (0, 9, 10, 25)]
+    [1, 1, 2, 3]
+    """
+
+    start: float
+    increment: float
+    period: int
+
+    def __call__(self, epoch: int) -> float:
+        return self.start + self.increment * (epoch // self.period)

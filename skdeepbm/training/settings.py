@@ -1,0 +1,65 @@
+"""What training is told, and what it carries from call to call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from skdeepbm.training.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Hyper-parameters of training; their meaning is documented on the estimators."""
+
+    learning_rate: Schedule = 0.1
+    momentum: Schedule = 0.0
+    n_gibbs_steps: Schedule = 1
+    algorithm: str = "cd"
+    optimizer: str = "sgd"
+    batch_size: int = 10
+    n_chains: int | None = None
+    weight_decay: float = 0.0
+    l1_penalty: float = 0.0
+    max_norm: float | None = None
+    sparsity_target: float = 0.1
+    sparsity_cost: float = 0.0
+    sparsity_decay: float = 0.9
+    centring: bool = True
+    centring_rate: float = 0.01
+    variance_rate: float = 0.1
+    shuffle: bool = True
+
+
+@dataclass
+class TrainingState:
+    """What persists over batches, epochs and calls, on the host.
+
+    Attributes
+    ----------
+    epoch, batch : int
+        Finished epochs, and batches seen in the current one.
+    n_batches : int
+        Batches in an epoch, for schedules.
+    offsets : ndarray or None
+        Centring offsets of the visible and the hidden units, one after the other.
+    activity : ndarray or None
+        Decayed average activity of each hidden unit.
+    log_variance_floor : ndarray or None
+        Least values of the visible log-variances.
+    chains, optimizer, stream, shuffle : object
+        States of the negative phase, the optimiser and the two random streams.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    n_batches: int = 1
+    offsets: np.ndarray | None = None
+    activity: np.ndarray | None = None
+    log_variance_floor: np.ndarray | None = None
+    chains: Any = None
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    stream: dict[str, Any] | None = None
+    shuffle: dict[str, Any] | None = None

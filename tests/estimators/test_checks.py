@@ -1,0 +1,57 @@
+"""scikit-learn's own checks, in every configuration."""
+
+import itertools
+
+import pytest
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+from skdeepbm import RBMTransformer
+
+# scikit-learn feeds data outside [0, 1], constant columns and pure noise
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::skdeepbm.exceptions.DataRangeWarning"),
+    pytest.mark.filterwarnings("ignore::skdeepbm.exceptions.BaseRateWarning"),
+]
+
+VISIBLE = ("bernoulli", "gaussian", "softmax")
+HIDDEN = ("bernoulli", "gaussian", "relu", "softmax")
+
+# few units and epochs keep the 24 combinations fast; the default configuration comes as it is
+UNITS = [
+    RBMTransformer(8, n_iter=2, visible=visible, hidden=hidden, algorithm=algorithm)
+    for visible, hidden, algorithm in itertools.product(VISIBLE, HIDDEN, ("cd", "pcd"))
+]
+OPTIONS = [
+    RBMTransformer(),
+    RBMTransformer(n_iter=2, algorithm="pcd"),
+    # 256 continuous hidden units at data whose mean is a hundred standard deviations from zero
+    RBMTransformer(visible="gaussian", hidden="gaussian"),
+    RBMTransformer(visible="gaussian", hidden="gaussian", algorithm="pcd"),
+    RBMTransformer(n_iter=2, visible="gaussian", hidden="relu"),
+    RBMTransformer(n_iter=2, optimizer="adam"),
+    RBMTransformer(n_iter=2, optimizer="nesterov"),
+    RBMTransformer(n_iter=2, sparsity_cost=0.1),
+    RBMTransformer(n_iter=2, max_norm=1.0),
+    RBMTransformer(n_iter=2, training_dtype=None),
+    RBMTransformer(n_iter=2, training_dtype="float64"),
+    RBMTransformer(n_iter=2, centring=False),
+    RBMTransformer(n_iter=2, shuffle=False, n_gibbs_steps=2, l1_penalty=1e-3),
+]
+
+
+@parametrize_with_checks(UNITS + OPTIONS)
+def test_check_estimator(estimator, check):
+    check(estimator)
+
+
+def test_check_estimator_of_warm_start():
+    """Only checks that fit twice and ask for the same result contradict what a warm start is."""
+    repeats = {
+        "check_pipeline_consistency",
+        "check_transformer_data_not_an_array",
+        "check_transformer_general",
+    }
+    results = check_estimator(RBMTransformer(warm_start=True), on_fail=None, on_skip=None)
+    failed = {r["check_name"] for r in results if r["status"] not in ("passed", "skipped")}
+    assert len(results) > 40
+    assert failed <= repeats
