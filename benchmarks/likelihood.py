@@ -1,6 +1,7 @@
 """Exact test log-likelihood of 16 hidden units on MNIST, with and without centring and flipping.
 
-The recipe is PyDeep's example: pixels > 0.5, PCD-1, batch 100, 50 epochs; log Z by enumeration.
+The recipe is PyDeep's example: pixels > 0.5, PCD-1, batch 100, 50 epochs, no momentum, no weight
+decay, learning rate 0.05; log Z by enumeration. A lower rate gives more, and is shown below it.
 """
 
 import time
@@ -35,9 +36,13 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
         ("centred", "flipped", {}),
         ("uncentred", "plain", {"centring": False}),
         ("uncentred", "flipped", {"centring": False}),
+        ("centred, learning rate 0.02", "plain", {"learning_rate": 0.02}),
     ]
     recipe: dict[str, Any] = {
         "algorithm": "pcd",
+        "learning_rate": 0.05,
+        "momentum": 0.0,
+        "weight_decay": 0.0,
         "batch_size": 100,
         "n_iter": 5 if quick else 50,
     }
@@ -45,7 +50,7 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
         a, b = (train, test) if coding == "plain" else (1 - train, 1 - test)
         scores, begin = [], time.perf_counter()
         for seed in range(1 if quick else 3):
-            rbm = RBMTransformer(16, random_state=seed, **recipe, **options).fit(a)
+            rbm = RBMTransformer(16, random_state=seed, **{**recipe, **options}).fit(a)
             scores.append(rbm.score(b))
         results.append(
             {
@@ -53,21 +58,27 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
                 "data": coding,
                 "mean": float(np.mean(scores)),
                 "scores": scores,
-                "published": PUBLISHED[centring, coding],
+                "published": PUBLISHED.get((centring, coding)),
                 "seconds": (time.perf_counter() - begin) / len(scores),
             }
         )
-    defaults = RBMTransformer(16, n_iter=2 if quick else 10, random_state=0).fit(train)
-    results.append(
-        {
-            "centring": "all defaults (CD-1, batch 10, 10 epochs)",
-            "data": "plain",
-            "mean": defaults.score(test),
-            "scores": [defaults.score(test)],
-            "published": None,
-            "seconds": float(defaults.history_["epoch_time"].sum()),
-        }
-    )
+    for name, options in (
+        ("all defaults (CD-1, batch 10, 20 epochs)", {}),
+        ("defaults with algorithm='pcd' (batch 10, 20 epochs)", {"algorithm": "pcd"}),
+    ):
+        rbm = RBMTransformer(16, random_state=0, **options)
+        rbm.set_params(n_iter=2 if quick else rbm.n_iter).fit(train)
+        score = rbm.score(test)
+        results.append(
+            {
+                "centring": name,
+                "data": "plain",
+                "mean": score,
+                "scores": [score],
+                "published": None,
+                "seconds": float(rbm.history_["epoch_time"].sum()),
+            }
+        )
     results.append(
         {
             "centring": "independent pixels (base rate)",

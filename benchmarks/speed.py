@@ -22,8 +22,8 @@ from skdeepbm.backends.numpy_backend import NumpyBackend
 #: rows, hidden units, batch, epochs per fit, rounds
 SIZES: dict[str, tuple[str, int, int, int, int]] = {
     "S": ("digits", 100, 10, 20, 15),
-    "M": ("mnist", 500, 100, 5, 9),
-    "L": ("mnist", 2000, 500, 2, 5),
+    "M": ("mnist", 500, 100, 10, 7),
+    "L": ("mnist", 2000, 500, 3, 5),
 }
 
 

@@ -287,6 +287,7 @@ def bernoulli_epoch32(
     biases_velocity: Any,
     offsets: Any,
     chains: Any,
+    draw_visible: bool,
     state: Any,
     rate: Any,
     momentum: Any,
@@ -333,7 +334,8 @@ def bernoulli_epoch32(
         for k in range(n_steps):
             _matmul_transposed(h, weights, v1)
             sigmoid32_inplace(v1, b)
-            bernoulli32(v1.reshape(v1.size), state, words, v1.reshape(v1.size))
+            if draw_visible:
+                bernoulli32(v1.reshape(v1.size), state, words, v1.reshape(v1.size))
             _matmul(v1, weights, h1)
             sigmoid32_inplace(h1, c)
             if persistent or k + 1 < n_steps:

@@ -112,6 +112,11 @@ class RBMTrainingMixin(BoltzmannBase):
                     f"but n_components={self.n_components}. Set n_components to their number, or "
                     "fit anew with warm_start=False."
                 )
+        if self.visible_states == "mean" and self.algorithm != "cd":
+            raise ValueError(
+                f"visible_states='mean' of {type(self).__name__} needs algorithm='cd': chains of "
+                f"algorithm={self.algorithm!r} must be drawn. Use visible_states='auto'."
+            )
         going_on_state = getattr(self, "_training", None) if going_on else None
         check_schedules(self, going_on_state.epoch if going_on_state else 0, n_epochs)
         kind = UNITS[self.visible]
@@ -202,10 +207,11 @@ class RBMTrainingMixin(BoltzmannBase):
             )
         settings = TrainingSettings(
             learning_rate=self._learning_rate(),
+            visible_states=self._visible_states(),
             **{
                 name: getattr(self, name)
                 for name in TrainingSettings.__dataclass_fields__
-                if name != "learning_rate"
+                if name not in ("learning_rate", "visible_states")
             },
         )
         # another seed than that of the starting weights, the same in every call
@@ -219,7 +225,16 @@ class RBMTrainingMixin(BoltzmannBase):
             return self.learning_rate
         kinds = UNITS[self.visible], UNITS[self.hidden]
         rate = min(kind.default_learning_rate for kind in kinds)
+        if self.algorithm == "pcd":
+            # chains have to keep up with the model
+            rate /= 10
         return rate / 10 if self.optimizer == "adam" else rate
+
+    def _visible_states(self) -> str:
+        if self.visible_states != "auto":
+            return self.visible_states
+        expected = self.algorithm == "cd" and not UNITS[self.visible].has_variance
+        return "mean" if expected else "draw"
 
     def _monitored_pseudo_likelihood(self, trainer: Trainer, rows: Rows) -> float | None:
         """Mean exact pseudo-likelihood of the rows that the history is measured on."""

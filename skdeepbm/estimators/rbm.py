@@ -38,13 +38,14 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         Number of hidden units.
 
     learning_rate : "auto", float, sequence or callable, default="auto"
-        Step size of the ascent; gradients are averaged over rows. ``"auto"`` is 0.05 for
+        Step size of the ascent; gradients are averaged over rows. ``"auto"`` is 0.1 for
         Bernoulli and softmax units, 0.01 where the visible or the hidden units are Gaussian and
-        0.005 for ReLU units, and a tenth of that with ``optimizer="adam"``. A sequence gives one
+        0.005 for ReLU units; a tenth of that with ``algorithm="pcd"``, whose chains have to keep
+        up with the model, and a tenth with ``optimizer="adam"``. A sequence gives one
         value per epoch (the last one goes on), a callable is called with the epoch, counted from
         0; see :mod:`skdeepbm.schedules`.
 
-    momentum : float, sequence or callable, default=0.5
+    momentum : float, sequence or callable, default=0.9
         Share of the last step that is kept: ``d <- momentum * d + learning_rate * gradient``. With
         ``optimizer="adam"`` it is `beta1`.
 
@@ -71,12 +72,18 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
     batch_size : int, default=10
         Rows per mini-batch.
 
-    n_iter : int, default=10
+    n_iter : int, default=20
         Epochs: passes over the data. With 0, `fit` only sets the starting parameters.
 
     algorithm : {"cd", "pcd"}, default="cd"
         Estimator of the negative phase: contrastive divergence [1]_, best for features, or
         persistent contrastive divergence [2]_, best for likelihoods.
+
+    visible_states : {"auto", "draw", "mean"}, default="auto"
+        Whether the negative phase draws visible states or, with CD only, reconstructs with their
+        expected values ([5]_, section 3.2). Expected values learn better features of data that are
+        probabilities themselves, such as grey values; draws learn better densities of binary
+        data. ``"auto"`` is ``"mean"`` for CD on Bernoulli and softmax units, else ``"draw"``.
 
     n_gibbs_steps : int, sequence or callable, default=1
         Gibbs steps per update, the `k` of CD-k and PCD-k.
@@ -159,7 +166,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         Number of epochs run (of calls, by `partial_fit`).
 
     history_ : dict of str to ndarray
-        One entry per epoch, measured on at most 2 % of the training rows, but on at least 100
+        One entry per epoch, measured on 1 % of the training rows, but on at least 100
         and at most 1000: ``"reconstruction_error"`` (squared error of one deterministic pass up
         and down, averaged over rows and features), ``"free_energy"`` (nats, averaged over rows),
         ``"mean_hidden_activity"``, ``"weight_norm"`` (of shape (n_epochs, n_components)),
@@ -242,6 +249,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "n_iter": [Interval(Integral, 0, None, closed="left")],
         "algorithm": [StrOptions(set(NEGATIVE_PHASES))],
+        "visible_states": [StrOptions({"auto", "draw", "mean"})],
         "n_gibbs_steps": [Interval(Integral, 1, None, closed="left"), "array-like", callable],
         "n_chains": [None, Interval(Integral, 1, None, closed="left")],
         "visible": [StrOptions({"bernoulli", "gaussian", "softmax"})],
@@ -265,7 +273,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         n_components: int = 256,
         *,
         learning_rate: Any = "auto",
-        momentum: Any = 0.5,
+        momentum: Any = 0.9,
         weight_decay: float = 1e-4,
         l1_penalty: float = 0.0,
         max_norm: float | None = None,
@@ -273,8 +281,9 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         sparsity_cost: float = 0.0,
         sparsity_decay: float = 0.9,
         batch_size: int = 10,
-        n_iter: int = 10,
+        n_iter: int = 20,
         algorithm: str = "cd",
+        visible_states: str = "auto",
         n_gibbs_steps: Any = 1,
         n_chains: int | None = None,
         visible: str = "bernoulli",
@@ -304,6 +313,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         self.batch_size = batch_size
         self.n_iter = n_iter
         self.algorithm = algorithm
+        self.visible_states = visible_states
         self.n_gibbs_steps = n_gibbs_steps
         self.n_chains = n_chains
         self.visible = visible

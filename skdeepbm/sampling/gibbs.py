@@ -14,6 +14,7 @@ def gibbs_chain(
     v: Array,
     h_mean: Array,
     draw_last: bool = False,
+    draw_visible: bool = True,
 ) -> tuple[Array, Array]:
     """Run chains from hidden states: ``n_steps`` times v given h, then h given v.
 
@@ -26,11 +27,14 @@ def gibbs_chain(
         At least 1.
     stream : Stream
     v : array of shape (n_chains, n_visible)
-        Receives the last visible states, drawn.
+        Receives the last visible states.
     h_mean : array of shape (n_chains, n_hidden)
         Receives the expected hidden states given ``v``.
     draw_last : bool, default=False
         Whether to draw the last hidden states, so that the chains can go on from ``h``.
+    draw_visible : bool, default=True
+        False passes the expected visible states on instead of drawing them; this is no sampler of
+        the model, but what contrastive divergence often reconstructs with.
 
     Returns
     -------
@@ -38,7 +42,11 @@ def gibbs_chain(
         The two buffers.
     """
     for step in range(n_steps):
-        rbm.visible.sample(rbm.visible_input(h, out=v), stream, out=v)
+        a = rbm.visible_input(h, out=v)
+        if draw_visible:
+            rbm.visible.sample(a, stream, out=v)
+        else:
+            rbm.visible.mean(a, out=v)
         a = rbm.hidden_input(v, out=h_mean)
         if draw_last or step + 1 < n_steps:
             rbm.hidden.sample(a, stream, mean=h_mean, out=h)

@@ -54,6 +54,7 @@ def run_epoch(trainer: Trainer, rows: Rows, order: np.ndarray) -> None:
         biases_velocity,
         np.empty(0, np.float32) if trainer.offsets is None else trainer.offsets,
         chains,
+        trainer.negative.draw_visible,
         trainer.stream,
         rate,
         momentum,

@@ -18,6 +18,7 @@ class TrainingSettings:
     momentum: Schedule = 0.0
     n_gibbs_steps: Schedule = 1
     algorithm: str = "cd"
+    visible_states: str = "draw"
     optimizer: str = "sgd"
     batch_size: int = 10
     n_chains: int | None = None

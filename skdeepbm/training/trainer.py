@@ -73,6 +73,7 @@ class Trainer:
         self.negative = NEGATIVE_PHASES[settings.algorithm](
             rbm, n_chains, self.stream, state.chains
         )
+        self.negative.draw_visible = settings.visible_states == "draw"
         n_outer = 2 * settings.centring + (settings.sparsity_cost > 0)
         self.contrast = Contrast(
             backend, rbm.visible.size, rbm.hidden.size, n_outer, dtype, not sparse
@@ -327,12 +328,13 @@ class Trainer:
         parameters = {name: self._copy(array) for name, array in self.parameters().items()}
         slots, chains = self.optimizer.copy_slots(), self.negative.copy_chains()
         offsets = None if self.offsets is None else self._copy(self.offsets)
-        activity = self.activity
+        activity, position = self.activity, (self.state.epoch, self.state.batch)
         try:
             yield parameters
         finally:
             xp = self.backend.xp
-            finite = all(bool(xp.all(xp.isfinite(array))) for array in self.parameters().values())
+            # squares of the parameters: what overflows in an energy has diverged as well
+            finite = all(bool(xp.isfinite(xp.sum(a * a))) for a in self.parameters().values())
             if not finite:
                 for name, array in self.parameters().items():
                     self.backend.store(parameters[name], array)
@@ -341,8 +343,9 @@ class Trainer:
                 self.optimizer.restore_slots(slots)
                 self.negative.restore_chains(chains)
                 self.activity = activity
+                self.state.epoch, self.state.batch = position
         if not finite:
-            epoch = max(self.state.epoch, 1)
+            epoch = self.state.epoch + 1
             rate = float(value_at(self.settings.learning_rate, epoch - 1))
             raise DivergenceError(
                 f"training diverged in epoch {epoch}: the parameters are not finite. The likely "

@@ -39,7 +39,7 @@ class Units(ABC):
     #: whether a state of a hidden unit has an energy, not only its total input a free energy
     has_energy: ClassVar[bool] = True
     #: learning rate that suits hidden units of this kind
-    default_learning_rate: ClassVar[float] = 0.05
+    default_learning_rate: ClassVar[float] = 0.1
 
     def __init__(
         self,

@@ -15,6 +15,8 @@ class NegativePhase(ABC):
     algorithm: ClassVar[str]
     #: whether the chains start from hidden states drawn given the data
     from_data: ClassVar[bool]
+    #: whether visible states are drawn; otherwise they are expectations
+    draw_visible: bool = True
 
     @abstractmethod
     def n_rows(self, n_data: int) -> int:

@@ -9,7 +9,12 @@ from skdeepbm.training.negative_phases.base import NegativePhase
 
 
 class ContrastiveDivergence(NegativePhase):
-    """CD-k. The data drive a drawn hidden state; later steps go on from the chain."""
+    """CD-k. The data drive a drawn hidden state; later steps go on from the chain.
+
+    With ``draw_visible=False`` reconstructions are probabilities (Hinton 2010, section 3.2), which
+    suits data that are probabilities themselves, such as grey values: drawn reconstructions vary
+    more than such data can.
+    """
 
     algorithm = "cd"
     from_data = True
@@ -24,4 +29,4 @@ class ContrastiveDivergence(NegativePhase):
         self, rbm: RBM, h_data: Array | None, n_steps: int, stream: Stream, v: Array, h_mean: Array
     ) -> None:
         assert h_data is not None
-        gibbs_chain(rbm, h_data, n_steps, stream, v, h_mean)
+        gibbs_chain(rbm, h_data, n_steps, stream, v, h_mean, draw_visible=self.draw_visible)
