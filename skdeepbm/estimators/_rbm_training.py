@@ -207,11 +207,12 @@ class RBMTrainingMixin(BoltzmannBase):
             )
         settings = TrainingSettings(
             learning_rate=self._learning_rate(),
+            momentum=self._momentum(),
             visible_states=self._visible_states(),
             **{
                 name: getattr(self, name)
                 for name in TrainingSettings.__dataclass_fields__
-                if name not in ("learning_rate", "visible_states")
+                if name not in ("learning_rate", "momentum", "visible_states")
             },
         )
         # another seed than that of the starting weights, the same in every call
@@ -227,8 +228,13 @@ class RBMTrainingMixin(BoltzmannBase):
         rate = min(kind.default_learning_rate for kind in kinds)
         if self.algorithm == "pcd":
             # chains have to keep up with the model
-            rate /= 10
+            rate /= 5
         return rate / 10 if self.optimizer == "adam" else rate
+
+    def _momentum(self) -> Any:
+        if not isinstance(self.momentum, str):
+            return self.momentum
+        return 0.0 if self.algorithm == "pcd" and self.optimizer != "adam" else 0.9
 
     def _visible_states(self) -> str:
         if self.visible_states != "auto":

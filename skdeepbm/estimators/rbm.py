@@ -40,13 +40,14 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
     learning_rate : "auto", float, sequence or callable, default="auto"
         Step size of the ascent; gradients are averaged over rows. ``"auto"`` is 0.1 for
         Bernoulli and softmax units, 0.01 where the visible or the hidden units are Gaussian and
-        0.005 for ReLU units; a tenth of that with ``algorithm="pcd"``, whose chains have to keep
+        0.005 for ReLU units; a fifth of that with ``algorithm="pcd"``, whose chains have to keep
         up with the model, and a tenth with ``optimizer="adam"``. A sequence gives one
         value per epoch (the last one goes on), a callable is called with the epoch, counted from
         0; see :mod:`skdeepbm.schedules`.
 
-    momentum : float, sequence or callable, default=0.9
-        Share of the last step that is kept: ``d <- momentum * d + learning_rate * gradient``. With
+    momentum : "auto", float, sequence or callable, default="auto"
+        Share of the last step that is kept: ``d <- momentum * d + learning_rate * gradient``.
+        ``"auto"`` is 0.9 with ``algorithm="cd"`` or ``optimizer="adam"``, else 0. With
         ``optimizer="adam"`` it is `beta1`.
 
     weight_decay : float, default=1e-4
@@ -239,7 +240,12 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
             "array-like",
             callable,
         ],
-        "momentum": [Interval(Real, 0, 1, closed="left"), "array-like", callable],
+        "momentum": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, 1, closed="left"),
+            "array-like",
+            callable,
+        ],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "l1_penalty": [Interval(Real, 0, None, closed="left")],
         "max_norm": [None, Interval(Real, 0, None, closed="neither")],
@@ -273,7 +279,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         n_components: int = 256,
         *,
         learning_rate: Any = "auto",
-        momentum: Any = 0.9,
+        momentum: Any = "auto",
         weight_decay: float = 1e-4,
         l1_penalty: float = 0.0,
         max_norm: float | None = None,
