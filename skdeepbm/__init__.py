@@ -1,7 +1,7 @@
 """Boltzmann machines and the deep models built from them, as scikit-learn estimators."""
 
 from skdeepbm import schedules
-from skdeepbm._config import config_context, get_config
+from skdeepbm.backends import config_context, get_config
 from skdeepbm.estimators import RBMTransformer
 
 __version__ = "0.1.0.dev0"

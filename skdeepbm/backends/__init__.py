@@ -2,7 +2,9 @@
 
 from skdeepbm.backends._registry import (
     check_backend,
+    config_context,
     get_backend,
+    get_config,
     owner_of,
     register_backend,
     resolve_backend,
@@ -15,7 +17,9 @@ __all__ = [
     "DType",
     "Stream",
     "check_backend",
+    "config_context",
     "get_backend",
+    "get_config",
     "owner_of",
     "register_backend",
     "resolve_backend",

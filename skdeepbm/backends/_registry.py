@@ -1,13 +1,14 @@
-"""Backends by name, made when first asked for."""
+"""Backends by name, made when first asked for, and the one in force."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from array_api_compat import is_cupy_array
 
-from skdeepbm._config import get_config
 from skdeepbm.backends.base import Backend
 from skdeepbm.exceptions import BackendNotAvailableError
 
@@ -80,6 +81,61 @@ def get_backend(name: str) -> Backend:
     if name not in _made:
         _made[name] = _makers[name]()
     return _made[name]
+
+
+_backend: ContextVar[str] = ContextVar("skdeepbm_backend", default="auto")
+
+
+def get_config() -> dict[str, str]:
+    """Return the settings in force in this thread or task.
+
+    Returns
+    -------
+    config : dict
+        ``{"backend": name}``.
+
+    Examples
+    --------
+    >>> import skdeepbm
+    >>> skdeepbm.get_config()
+    {'backend': 'auto'}
+    """
+    return {"backend": _backend.get()}
+
+
+@contextmanager
+def config_context(*, backend: str = "auto") -> Iterator[None]:
+    """Choose the array backend of every estimator inside a block.
+
+    It decides for estimators whose own ``backend`` is ``"auto"``; an estimator that names a
+    backend keeps it. The setting belongs to the current thread (or asyncio task) and does not
+    travel to the worker processes of joblib: there, set ``backend`` on the estimator.
+
+    Parameters
+    ----------
+    backend : {"auto", "numpy", "cupy"}, default="auto"
+        ``"auto"`` computes where the data lives.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    BackendNotAvailableError
+        If the backend's library or device is missing.
+
+    Examples
+    --------
+    >>> import skdeepbm
+    >>> with skdeepbm.config_context(backend="numpy"):
+    ...     skdeepbm.get_config()
+    {'backend': 'numpy'}
+    """
+    check_backend(backend)
+    token = _backend.set(backend)
+    try:
+        yield
+    finally:
+        _backend.reset(token)
 
 
 def owner_of(x: Any) -> Backend | None:

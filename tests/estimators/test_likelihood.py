@@ -155,7 +155,13 @@ def test_training_raises_the_likelihood():
     """Two coins, each shown by two pixels: from independent pixels to near the entropy."""
     X = np.tile([[0, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [1, 1, 1, 1]], (20, 1))
     rbm = RBMTransformer(
-        4, n_iter=100, learning_rate=0.1, algorithm="pcd", n_chains=100, random_state=0
+        4,
+        n_iter=100,
+        learning_rate=0.1,
+        momentum=0.5,
+        algorithm="pcd",
+        n_chains=100,
+        random_state=0,
     ).fit(X)
     # no model is above the entropy of the rows
     assert -4 * np.log(2) + 0.8 < rbm.score(X) < -2 * np.log(2) + 1e-9
