@@ -49,12 +49,12 @@ search = GridSearchCV(
     pipeline,
     {
         "rbm__n_components": [128, 256],
-        "rbm__sparsity_target": [0.05, 0.2],
-        "rbm__momentum": [0.5, 0.8],
+        "rbm__sparsity_target": [0.1, 0.2],
+        "rbm__momentum": [0.5, 0.9],
     },
     cv=StratifiedKFold(3, shuffle=True, random_state=1),
 )
-search.estimator.set_params(rbm__sparsity_cost=0.02)
+search.estimator.set_params(rbm__sparsity_cost=0.1)
 search.fit(X, y)
 best = search.best_estimator_
 rows.append(("best of the grid search", cross_val_score(best, X, y, cv=folds)))

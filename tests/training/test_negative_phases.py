@@ -87,6 +87,17 @@ def test_visible_states_are_draws(backend, ref, make_trainer, take_step, spy):
     assert ref.within_error(seen.v, tiny.visible.mean(np.zeros(3)))
 
 
+def test_reconstructions_may_be_expectations(backend, ref, make_trainer, take_step, spy):
+    """With visible_states="mean" no visible unit is drawn; hidden ones are, from the data."""
+    tiny = ref.make_tiny()
+    trainer = make_trainer(tiny, backend, visible_states="mean")
+    take_step(trainer, ref.some_rows(tiny.visible, 5))
+    (seen,) = spy
+    assert set(np.unique(seen.h_data)) <= {0.0, 1.0}
+    np.testing.assert_allclose(seen.v, tiny.visible.mean(tiny.visible_input(seen.h_data)))
+    np.testing.assert_allclose(seen.h, tiny.hidden.mean(tiny.hidden_input(seen.v)))
+
+
 def test_n_gibbs_steps_of_an_epoch(backend, ref, make_trainer, take_step, spy):
     state = TrainingState(n_batches=2)
     trainer = make_trainer(
