@@ -22,8 +22,8 @@ from skdeepbm.backends.numpy_backend import NumpyBackend
 #: rows, hidden units, batch, epochs per fit, rounds
 SIZES: dict[str, tuple[str, int, int, int, int]] = {
     "S": ("digits", 100, 10, 20, 15),
-    "M": ("mnist", 500, 100, 10, 7),
-    "L": ("mnist", 2000, 500, 3, 5),
+    "M": ("mnist", 500, 100, 10, 5),
+    "L": ("mnist", 2000, 500, 3, 3),
 }
 
 
@@ -97,8 +97,9 @@ def peak_memory() -> dict[str, float]:
         n_hidden, batch_size=batch, n_iter=1, backend="numpy", random_state=0
     )
     estimator.fit(np.zeros((batch, 784), np.float32) + np.float32(0.5))  # imports and kernels
+    source = rows_of("mnist")
     tracemalloc.start()
-    X = rows_of("mnist").astype(np.float32)
+    X = source.astype(np.float32)
     tracemalloc.reset_peak()
     estimator.fit(X)
     peak = tracemalloc.get_traced_memory()[1]

@@ -115,7 +115,8 @@ class NumpyBackend(Backend):
 
     def take_rows(self, x: Array, index: np.ndarray, out: Array | None = None) -> Array:
         if out is not None and out.dtype != x.dtype:
-            np.copyto(out, x[index])
+            rows = x.take(index, axis=0)
+            np.copyto(out, rows, casting="same_kind")
             return out
         # any mode but "raise" writes into out without a second buffer
         return x.take(index, axis=0, out=out, mode="clip")

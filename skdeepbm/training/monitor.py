@@ -54,12 +54,25 @@ def measure(rbm: RBM, v: Array, previous_weights: Array) -> dict[str, Any]:
     h = rbm.hidden.mean(a)
     activity = xp.mean(h)
     error = v - rbm.visible.mean(rbm.visible_input(h))
-    moved = xp.abs(rbm.weights - previous_weights) > 1e-3
-    norm = xp.sqrt(xp.sum(rbm.weights * rbm.weights, axis=0))
+    norm, moved = _norm_and_movement(rbm, previous_weights)
     return {
         "reconstruction_error": float(xp.mean(error * error)),
         "free_energy": float(free_energy),
         "mean_hidden_activity": float(activity),
         "weight_norm": np.array(backend.to_host(norm)),
-        "weights_moved": float(xp.mean(xp.astype(moved, rbm.weights.dtype))),
+        "weights_moved": moved,
     }
+
+
+def _norm_and_movement(rbm: RBM, previous_weights: Array) -> tuple[Array, float]:
+    """Norms and the moved fraction of the weights, a few rows at a time to save memory."""
+    xp, weights = rbm.backend.xp, rbm.weights
+    n_visible, n_hidden = weights.shape
+    square = rbm.backend.zeros((n_hidden,), weights.dtype)
+    moved, size = 0, max(1, 2**16 // n_hidden)
+    for start in range(0, n_visible, size):
+        stop = min(start + size, n_visible)
+        block = weights[start:stop, :]
+        square += xp.sum(block * block, axis=0)
+        moved += int(xp.count_nonzero(xp.abs(block - previous_weights[start:stop, :]) > 1e-3))
+    return xp.sqrt(square), moved / (n_visible * n_hidden)

@@ -42,18 +42,9 @@ class Optimizer(ABC):
             self._counts[name] = 0
         return self._slots[name]
 
-    def copy_slots(self) -> Any:
-        """Copy of the whole state on the device, for :meth:`restore_slots`."""
-        copy = self.backend.xp.asarray
-        slots = {
-            name: tuple(copy(array, copy=True) for array in arrays)
-            for name, arrays in self._slots.items()
-        }
-        return slots, dict(self._counts)
-
-    def restore_slots(self, copied: Any) -> None:
-        """Go back to a copied state."""
-        self._slots, self._counts = copied
+    def reset(self) -> None:
+        """Forget all state, as after a divergence."""
+        self._slots, self._counts = {}, {}
 
     def gain(self, learning_rate: float) -> float:
         """Factor that the step given to :meth:`update` must carry already."""

@@ -326,7 +326,7 @@ class Trainer:
         DivergenceError
         """
         parameters = {name: self._copy(array) for name, array in self.parameters().items()}
-        slots, chains = self.optimizer.copy_slots(), self.negative.copy_chains()
+        chains = self.negative.copy_chains()
         offsets = None if self.offsets is None else self._copy(self.offsets)
         activity, position = self.activity, (self.state.epoch, self.state.batch)
         try:
@@ -334,13 +334,15 @@ class Trainer:
         finally:
             xp = self.backend.xp
             # squares of the parameters: what overflows in an energy has diverged as well
-            finite = all(bool(xp.isfinite(xp.sum(a * a))) for a in self.parameters().values())
+            finite = all(
+                bool(xp.isfinite(xp.sum(xp.vecdot(a, a)))) for a in self.parameters().values()
+            )
             if not finite:
                 for name, array in self.parameters().items():
                     self.backend.store(parameters[name], array)
                 if offsets is not None:
                     self.backend.store(offsets, self.offsets)
-                self.optimizer.restore_slots(slots)
+                self.optimizer.reset()
                 self.negative.restore_chains(chains)
                 self.activity = activity
                 self.state.epoch, self.state.batch = position
