@@ -22,13 +22,13 @@ def small(digits):
     return digits[:100]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def bars():
     """The 14 bars and stripes of 3 x 3 pixels."""
     return make_bars_and_stripes(3)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def real():
     """120 rows of 5 correlated real columns."""
     rng = np.random.default_rng(3)

@@ -10,7 +10,7 @@ the smooth limit of that paper's equation (2) the count has mean ``softplus(x)``
 
 from __future__ import annotations
 
-from skdeepbm.backends import Array, Stream
+from skdeepbm.backends import Array, Backend, Stream
 from skdeepbm.models.units.base import Units
 
 _PI2_6 = 1.6449340668482264
@@ -48,7 +48,7 @@ class ReluUnits(Units):
         )
 
 
-def _minus_dilog(backend: object, x: Array) -> Array:
+def _minus_dilog(backend: Backend, x: Array) -> Array:
     """``-Li2(-exp(x)) = integral of softplus from -inf to x``, to rounding of float64.
 
     For ``x > 0`` the inversion formula gives ``x^2/2 + pi^2/6 + Li2(-exp(-x))``. For
@@ -56,7 +56,7 @@ def _minus_dilog(backend: object, x: Array) -> Array:
     ``y = t/(1+t) <= 1/2``, and with ``u = -log(1-y) = log(1+t) <= log 2`` the Bernoulli series
     ``Li2(y) = u - u^2/4 + u^3/36 - u^5/3600 + ...`` converges fast (Lewin 1981, 1.7 and 1.9).
     """
-    xp = backend.xp  # type: ignore[attr-defined]
+    xp = backend.xp
     u = xp.log1p(xp.exp(-xp.abs(x)))
     w = u * u
     # B_{2k} / (2k + 1)! for k = 1..8
