@@ -31,12 +31,12 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
     X_train, _, X_test, _ = mnist()
     train, test = (X_train > 0.5).astype(np.float32), (X_test > 0.5).astype(np.float32)
     results = []
-    configurations: list[tuple[str, str, dict[str, Any]]] = [
-        ("centred", "plain", {}),
-        ("centred", "flipped", {}),
-        ("uncentred", "plain", {"centring": False}),
-        ("uncentred", "flipped", {"centring": False}),
-        ("centred, learning rate 0.02", "plain", {"learning_rate": 0.02}),
+    configurations: list[tuple[str, str, dict[str, Any], int]] = [
+        ("centred", "plain", {}, 4),
+        ("centred", "flipped", {}, 4),
+        ("uncentred", "plain", {"centring": False}, 1),
+        ("uncentred", "flipped", {"centring": False}, 1),
+        ("centred, learning rate 0.02", "plain", {"learning_rate": 0.02}, 1),
     ]
     recipe: dict[str, Any] = {
         "algorithm": "pcd",
@@ -46,10 +46,10 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
         "batch_size": 100,
         "n_iter": 5 if quick else 50,
     }
-    for centring, coding, options in configurations:
+    for centring, coding, options, n_seeds in configurations:
         a, b = (train, test) if coding == "plain" else (1 - train, 1 - test)
         scores, begin = [], time.perf_counter()
-        for seed in range(1 if quick else 3):
+        for seed in range(1 if quick else n_seeds):
             rbm = RBMTransformer(16, random_state=seed, **{**recipe, **options}).fit(a)
             scores.append(rbm.score(b))
         results.append(

@@ -60,22 +60,23 @@ def initial_parameters(
     parameters : dict
         ``weights`` (n_visible, n_hidden), normal with a standard deviation of 0.01 (times that of
         the column for units with a variance); ``visible_bias`` at which independent units have the
-        data's mean; ``hidden_bias`` 0, or what cancels the input from the data's mean for units
-        with a variance; ``log_variance`` of the data for those. All float64.
+        data's mean; ``hidden_bias`` that cancels the input from the data's mean, so that the start
+        does not depend on whether a feature is coded as x or 1 - x, nor on where zero is;
+        ``log_variance`` of the data for units that have one. All float64.
     """
     kind = UNITS[visible]
     weights = rng.normal(0.0, 0.01, (mean.shape[0], n_hidden))
     parameters = {
         "visible_bias": kind.initial_bias(mean, variance, groups),
-        "hidden_bias": np.zeros(n_hidden),
     }
+    scale = np.ones_like(mean)
     if kind.has_variance:
         # a column that never varies gets the variance 1
         variance = np.where(constant_columns(mean, variance), 1.0, variance)
         parameters["log_variance"] = np.log(variance)
         weights *= np.sqrt(variance)[:, None]
-        # the mean of the data is no input: else a column far from zero would drive all hidden units
-        parameters["hidden_bias"] = -(parameters["visible_bias"] / variance) @ weights
+        scale = variance
+    parameters["hidden_bias"] = -(mean / scale) @ weights
     parameters["weights"] = weights
     return parameters
 

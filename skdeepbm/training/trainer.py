@@ -95,11 +95,9 @@ class Trainer:
         if self.state.offsets is not None:
             return backend.asarray(np.array(self.state.offsets), dtype)
         # the start is a model of independent units: their means are the offsets
-        silent = (backend.zeros((1, units.size), dtype) for units in (rbm.visible, rbm.hidden))
-        means = [
-            units.mean(a)[0, :] for units, a in zip((rbm.visible, rbm.hidden), silent, strict=True)
-        ]
-        return backend.xp.concat(means)
+        v = rbm.visible.mean(backend.zeros((1, rbm.visible.size), dtype))
+        h = rbm.hidden.mean(rbm.hidden_input(v))
+        return backend.xp.concat([v[0, :], h[0, :]])
 
     def save_state(self) -> TrainingState:
         """Write everything that training needs to go on to the state, on the host."""

@@ -165,7 +165,8 @@ def test_number_of_chains(backend, ref, make_trainer, take_step, spy, n_chains, 
 def test_chains_start_at_the_base_rate_model(backend, ref, make_trainer, hidden):
     tiny = ref.make_tiny("bernoulli", hidden)
     chains = make_trainer(tiny, backend, algorithm="pcd", n_chains=4000).save_state().chains
-    assert ref.within_error(chains, tiny.hidden.mean(np.zeros(tiny.hidden.bias.size)))
+    v = tiny.visible.mean(np.zeros((1, tiny.visible.bias.size)))
+    assert ref.within_error(chains, tiny.hidden.mean(tiny.hidden_input(v))[0])
 
 
 def test_contrastive_divergence_keeps_no_chains(backend, ref, make_trainer, take_step):

@@ -22,9 +22,10 @@ class PersistentContrastiveDivergence(NegativePhase):
         self.backend = rbm.backend
         dtype = rbm.weights.dtype
         if state is None:
-            # the base-rate model: what hidden units do when no visible unit speaks
-            silent = self.backend.zeros((n_chains, rbm.hidden.size), dtype)
-            self.h = rbm.hidden.sample(silent, stream)
+            # what hidden units do at the mean of independent visible units
+            silent = self.backend.zeros((n_chains, rbm.visible.size), dtype)
+            a = rbm.hidden_input(rbm.visible.mean(silent))
+            self.h = rbm.hidden.sample(a, stream)
         else:
             self.h = self.backend.asarray(np.array(state), dtype)
 
