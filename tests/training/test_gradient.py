@@ -252,9 +252,8 @@ def test_rate_of_zero(backend, ref, make_trainer, take_step, parameters, algorit
     state = trainer.save_state()
     # the offsets go on following the data
     h0 = tiny.hidden.mean(tiny.hidden_input(v0)).mean(axis=0)
-    start = np.concatenate(
-        [tiny.visible.bias, tiny.hidden.mean(np.zeros((1, tiny.hidden.bias.size)))[0]]
-    )
+    v = tiny.visible.bias[None, :]
+    start = np.concatenate([v[0], tiny.hidden.mean(tiny.hidden_input(v))[0]])
     target = np.concatenate([v0.mean(axis=0), h0])
     np.testing.assert_allclose(state.offsets, 0.25 * start + 0.75 * target, rtol=1e-10)
     np.testing.assert_allclose(state.activity, h0, rtol=1e-10)
