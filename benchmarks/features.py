@@ -26,7 +26,7 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
             steps = [] if make is None else [make(random_state=seed)]
             model = make_pipeline(*steps, LogisticRegression(max_iter=2000))
             folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-            scores.append(cross_val_score(model, X, y, cv=folds).mean())
+            scores.append(cross_val_score(model, X, y, cv=folds, n_jobs=-1).mean())
         results.append(
             {
                 "model": name,

@@ -1,7 +1,8 @@
 """Exact test log-likelihood of 16 hidden units on MNIST, with and without centring and flipping.
 
-The recipe is PyDeep's example: pixels > 0.5, PCD-1, batch 100, 50 epochs, no momentum, no weight
-decay, learning rate 0.05; log Z by enumeration. A lower rate gives more, and is shown below it.
+The recipe is PyDeep's example: pixels > 0.5, PCD-1, batch 100, 50 epochs, learning rate 0.01, no
+momentum, no weight decay; log Z by enumeration. A rate that starts higher and falls to 0 gives
+more, and is shown below it.
 """
 
 import time
@@ -11,6 +12,7 @@ import numpy as np
 
 from benchmarks.data import mnist
 from skdeepbm import RBMTransformer
+from skdeepbm.schedules import Linear
 
 #: published (PyDeep) values, in nats
 PUBLISHED = {
@@ -30,17 +32,19 @@ def base_rate(train: np.ndarray, test: np.ndarray) -> float:
 def run(quick: bool = False) -> list[dict[str, Any]]:
     X_train, _, X_test, _ = mnist()
     train, test = (X_train > 0.5).astype(np.float32), (X_test > 0.5).astype(np.float32)
+    falling = Linear(0.05, 0.0, n_epochs=50)
     results = []
     configurations: list[tuple[str, str, dict[str, Any], int]] = [
-        ("centred", "plain", {}, 4),
-        ("centred", "flipped", {}, 4),
+        ("centred", "plain", {}, 8),
+        ("centred", "flipped", {}, 8),
         ("uncentred", "plain", {"centring": False}, 1),
         ("uncentred", "flipped", {"centring": False}, 1),
-        ("centred, learning rate 0.02", "plain", {"learning_rate": 0.02}, 1),
+        ("centred, learning rate .05 falling to 0", "plain", {"learning_rate": falling}, 3),
+        ("centred, learning rate .05 falling to 0", "flipped", {"learning_rate": falling}, 3),
     ]
     recipe: dict[str, Any] = {
         "algorithm": "pcd",
-        "learning_rate": 0.05,
+        "learning_rate": 0.01,
         "momentum": 0.0,
         "weight_decay": 0.0,
         "batch_size": 100,

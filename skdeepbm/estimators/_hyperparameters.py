@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from skdeepbm.training.schedules import value_at
-
-_SCHEDULED = {
-    "learning_rate": (lambda value: 0 <= value < math.inf, "finite and not negative"),
-    "momentum": (lambda value: 0 <= value < 1, "at least 0 and less than 1"),
-    "n_gibbs_steps": (lambda value: 1 <= value < math.inf, "at least 1"),
-}
+from skdeepbm.training.schedules import SCHEDULED, check_value, value_at
 
 
 def check_schedules(estimator: Any, first_epoch: int, n_epochs: int) -> None:
@@ -28,7 +21,7 @@ def check_schedules(estimator: Any, first_epoch: int, n_epochs: int) -> None:
         Naming the estimator, the hyper-parameter, the epoch and what it must be.
     """
     name = type(estimator).__name__
-    for parameter, (is_valid, wanted) in _SCHEDULED.items():
+    for parameter in SCHEDULED:
         schedule = getattr(estimator, parameter)
         if isinstance(schedule, str | Real):
             continue
@@ -41,12 +34,7 @@ def check_schedules(estimator: Any, first_epoch: int, n_epochs: int) -> None:
                 )
             epochs = range(len(schedule))
         for epoch in epochs:
-            value: Any = value_at(schedule, epoch)
-            if not isinstance(value, Real) or not is_valid(value):
-                raise ValueError(
-                    f"The schedule {parameter} of {name} gives {value!r} in epoch {epoch} (counted "
-                    f"from 0); it must give a number that is {wanted}."
-                )
+            check_value(parameter, value_at(schedule, epoch), epoch, name)
 
 
 def check_groups(

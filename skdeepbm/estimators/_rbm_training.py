@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skdeepbm.backends import Array, Backend, get_backend
+from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import TRAINING, BoltzmannBase, host_dtype
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._likelihood import has_pseudo_likelihood
@@ -157,11 +157,6 @@ class RBMTrainingMixin(BoltzmannBase):
         if "log_variance" in start:
             self.log_variance_visible_ = start["log_variance"]
         self._adopt(n_batches, float(variance.mean()))
-        # centred on what the starting model expects of both layers
-        rbm = self._model(get_backend("numpy"), working)
-        v = rbm.visible.mean(np.zeros((1, rbm.visible.size), working))
-        h = rbm.hidden.mean(rbm.hidden_input(v))
-        self._training.offsets = np.concatenate([v[0], h[0]])
 
     def _resume(self, n_batches: int) -> None:
         """Go on from the last call, or adopt parameters that somebody set without training."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 __all__ = ["Exponential", "InverseTime", "Linear", "Schedule", "Step", "value_at"]
@@ -51,23 +52,29 @@ def value_at(schedule: Schedule, epoch: int) -> float:
     return schedule
 
 
-def check_scheduled(epoch: int, learning_rate: float, momentum: float, n_gibbs_steps: Any) -> None:
-    """Raise if the schedules gave an epoch values that make no sense.
+#: what a value of each scheduled hyper-parameter must be, and how to say it
+SCHEDULED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "learning_rate": (lambda value: 0 <= value < math.inf, "finite and not negative"),
+    "momentum": (lambda value: 0 <= value < 1, "at least 0 and less than 1"),
+    "n_gibbs_steps": (lambda value: 1 <= value < math.inf, "at least 1"),
+}
+
+
+def check_value(name: str, value: Any, epoch: int, owner: str = "") -> None:
+    """Raise if the schedule of a hyper-parameter gave an epoch a value that makes no sense.
 
     Raises
     ------
     ValueError
         Naming the hyper-parameter, the epoch and what it must be.
     """
-    for name, value, ok, wanted in (
-        ("learning_rate", learning_rate, 0 <= learning_rate < math.inf, "not negative and finite"),
-        ("momentum", momentum, 0 <= momentum < 1, "at least 0 and below 1"),
-        ("n_gibbs_steps", n_gibbs_steps, n_gibbs_steps >= 1, "at least 1"),
-    ):
-        if not ok:
-            raise ValueError(
-                f"The schedule of {name} gives {value!r} in epoch {epoch}; it must be {wanted}."
-            )
+    is_valid, wanted = SCHEDULED[name]
+    if not isinstance(value, Real) or not is_valid(value):
+        of = f" of {owner}" if owner else ""
+        raise ValueError(
+            f"The schedule {name}{of} gives {value!r} in epoch {epoch} (counted from 0); "
+            f"it must give a number that is {wanted}."
+        )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from skdeepbm.training.monitor import measure, monitored_rows
 from skdeepbm.training.negative_phases import NEGATIVE_PHASES
 from skdeepbm.training.optimizers import OPTIMIZERS
 from skdeepbm.training.penalties import constrain_norm, sparsity_gradient
-from skdeepbm.training.schedules import check_scheduled, value_at
+from skdeepbm.training.schedules import SCHEDULED, check_value, value_at
 from skdeepbm.training.settings import TrainingSettings, TrainingState
 
 
@@ -117,11 +117,11 @@ class Trainer:
         """Learning rate, momentum and Gibbs steps of the current epoch."""
         epoch, settings = self.state.epoch, self.settings
         if self._values[0] != epoch:
-            rate = float(value_at(settings.learning_rate, epoch))
-            momentum = float(value_at(settings.momentum, epoch))
-            steps = value_at(settings.n_gibbs_steps, epoch)
-            check_scheduled(epoch, rate, momentum, steps)
-            self._values = (epoch, rate, momentum, int(steps))
+            values = {name: value_at(getattr(settings, name), epoch) for name in SCHEDULED}
+            for name, value in values.items():
+                check_value(name, value, epoch)
+            rate, momentum, steps = values.values()
+            self._values = (epoch, float(rate), float(momentum), int(steps))
         return self._values[1:]
 
     def step(self, batch: Batch) -> None:

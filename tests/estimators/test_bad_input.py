@@ -438,6 +438,12 @@ def test_numbers_of_samples_and_steps(value, bars):
     contains(message(ValueError, model.reconstruct, bars, value), "n_gibbs_steps", repr(value))
 
 
+def test_expected_reconstructions_of_persistent_chains(bars):
+    model = rbm(algorithm="pcd", visible_states="mean")
+    contains(message(ValueError, model.fit, bars), "visible_states", "RBMTransformer", "'pcd'")
+    assert not hasattr(model, "components_")
+
+
 def test_likelihood_of_a_model_that_is_too_large():
     X = np.random.default_rng(0).integers(2, size=(30, 25))
     model = rbm(n_components=21).fit(X)
