@@ -119,6 +119,11 @@ class Backend(ABC):
         xp = self.xp
         return xp.clip(x, min=0.0) + xp.log1p(xp.exp(-xp.abs(x)))
 
+    def softplus_change(self, x: Array, bias: Array, old: float, new: float) -> Array:
+        """``softplus(new * (x + bias)) - softplus(old * (x + bias))``, summed over columns."""
+        x = x + bias
+        return self.xp.sum(self.softplus(new * x) - self.softplus(old * x), axis=1)
+
     def logsumexp(self, x: Array, axis: int) -> Array:
         """``log(sum(exp(x)))`` along an axis without overflow; -inf entries are allowed."""
         xp = self.xp

@@ -19,9 +19,9 @@ _fused = njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract",
 
 
 @njit(cache=True, error_model="numpy", inline="always")
-def _sigmoid32(x: Any) -> Any:
-    # exp by range reduction and a polynomial (Cephes expf, error under 2 ulp): vectorises
-    t = min(max(-x, np.float32(-87.0)), np.float32(87.0))
+def _exp32(t: Any) -> Any:
+    # range reduction and a polynomial (Cephes expf, error under 2 ulp): vectorises
+    t = min(max(t, np.float32(-87.0)), np.float32(87.0))
     k = np.floor(t * np.float32(1.44269504) + np.float32(0.5))
     r = t - k * np.float32(0.693359375)
     r = r + k * np.float32(2.12194440e-4)
@@ -32,8 +32,12 @@ def _sigmoid32(x: Any) -> Any:
     p = p * r + np.float32(1.6666665459e-1)
     p = p * r + np.float32(5.0000001201e-1)
     e = p * r * r + r + np.float32(1.0)
-    scale = np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return np.float32(1.0) / (np.float32(1.0) + e * scale)
+    return e * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _sigmoid32(x: Any) -> Any:
+    return np.float32(1.0) / (np.float32(1.0) + _exp32(-x))
 
 
 @_fused
@@ -110,6 +114,44 @@ def sigmoid_sample32(x: Any, bias: Any, state: Any, words: Any, out: Any) -> Non
     """``x`` becomes the probabilities; the draw goes into ``out``, which may be ``x``."""
     sigmoid32_inplace(x, bias)
     bernoulli32(x.reshape(x.size), state, words, out.reshape(out.size))
+
+
+@_fused
+def _draw32(x: Any, bias: Any, halves: Any, out: Any) -> None:
+    # u < 1 / (1 + exp(-y)) without the division
+    scale, one, zero = np.float32(1.0 / 16777216.0), np.float32(1.0), np.float32(0.0)
+    n, width = x.shape
+    for i in range(n):
+        row, to, bits = x[i], out[i], halves[i * width : (i + 1) * width]
+        for j in range(width):
+            u = np.float32(np.int32(bits[j] >> np.uint32(8))) * scale
+            to[j] = one if u + u * _exp32(-(row[j] + bias[j])) < one else zero
+
+
+@_fused
+def _draw32_inplace(x: Any, bias: Any, halves: Any) -> None:
+    scale, one, zero = np.float32(1.0 / 16777216.0), np.float32(1.0), np.float32(0.0)
+    n, width = x.shape
+    for i in range(n):
+        row, bits = x[i], halves[i * width : (i + 1) * width]
+        for j in range(width):
+            u = np.float32(np.int32(bits[j] >> np.uint32(8))) * scale
+            row[j] = one if u + u * _exp32(-(row[j] + bias[j])) < one else zero
+
+
+@_jit
+def draw32(x: Any, bias: Any, state: Any, words: Any, out: Any) -> None:
+    """Bernoulli draw with probability ``sigmoid(x + bias)``."""
+    used = words[: (x.size + 1) // 2]
+    _fill(used, state)
+    _draw32(x, bias, used.view(np.uint32), out)
+
+
+@_jit
+def draw32_inplace(x: Any, bias: Any, state: Any, words: Any) -> None:
+    used = words[: (x.size + 1) // 2]
+    _fill(used, state)
+    _draw32_inplace(x, bias, used.view(np.uint32))
 
 
 @_jit
@@ -263,6 +305,29 @@ def _transposed_matmul(a: Any, b: Any, out: Any) -> None:
 
 
 @_product
+def softplus_change32(x: Any, bias: Any, old: Any, new: Any, out: Any) -> None:
+    """``out[i] = sum_j softplus(new (x_ij + b_j)) - softplus(old (x_ij + b_j))``.
+
+    ``softplus(x) = max(x, 0) + log(1 + exp(-|x|))``; the logarithms of up to 64 ratios between
+    1/2 and 2 are taken as that of their product.
+    """
+    n, width = x.shape
+    one, zero = np.float32(1.0), np.float32(0.0)
+    for i in range(n):
+        row = x[i]
+        total = 0.0
+        for start in range(0, width, 64):
+            ratio, positive = one, zero
+            for j in range(start, min(start + 64, width)):
+                y = row[j] + bias[j]
+                size = abs(y)
+                positive += y + size
+                ratio *= (one + _exp32(-new * size)) / (one + _exp32(-old * size))
+            total += 0.5 * np.float64(new - old) * np.float64(positive) + np.log(np.float64(ratio))
+        out[i] = total
+
+
+@_product
 def both_products(matrix: Any, right: Any, left: Any, out_right: Any, out_left: Any) -> None:
     """``out_right = matrix right`` and ``out_left = matrix^T left``, reading the matrix once."""
     out_left[:] = 0
@@ -333,9 +398,10 @@ def bernoulli_epoch32(
             bernoulli32(h0.reshape(h0.size), state, words, h.reshape(h.size))
         for k in range(n_steps):
             _matmul_transposed(h, weights, v1)
-            sigmoid32_inplace(v1, b)
             if draw_visible:
-                bernoulli32(v1.reshape(v1.size), state, words, v1.reshape(v1.size))
+                draw32_inplace(v1, b, state, words)
+            else:
+                sigmoid32_inplace(v1, b)
             _matmul(v1, weights, h1)
             sigmoid32_inplace(h1, c)
             if persistent or k + 1 < n_steps:

@@ -139,6 +139,13 @@ class NumpyBackend(Backend):
         y += 1
         return np.reciprocal(y, out=y)
 
+    def softplus_change(self, x: Array, bias: Array, old: float, new: float) -> Array:
+        if not self.compiled or x.dtype != np.float32:
+            return super().softplus_change(x, bias, old, new)
+        out = np.empty(len(x))
+        self._kernels.softplus_change32(x, bias, np.float32(old), np.float32(new), out)
+        return out
+
     def bernoulli(self, p: Array, stream: Any, out: Array | None = None) -> Array:
         out = np.empty_like(p) if out is None else out
         if self.compiled and p.flags.c_contiguous and out.flags.c_contiguous:
@@ -159,15 +166,21 @@ class NumpyBackend(Backend):
     ) -> Array:
         if not self.compiled:
             return self.bernoulli(self.sigmoid(x, bias, out=mean), stream, out=out)
-        if mean is None:
-            mean = np.array(x) if out is None else out
+        single = x.dtype == np.float32
+        drawn = np.empty_like(x) if out is None else out
+        if mean is None and single:
+            words = stream.scratch(x.size)
+            if drawn is x:
+                self._kernels.draw32_inplace(x, bias, stream.words, words)
+            else:
+                self._kernels.draw32(x, bias, stream.words, words, drawn)
+            return drawn
+        mean = drawn if mean is None else mean
         if mean is not x:
             np.copyto(mean, x)
-        out = np.empty_like(x) if out is None else out
-        single = x.dtype == np.float32
         kernel = self._kernels.sigmoid_sample32 if single else self._kernels.sigmoid_sample64
-        kernel(mean, bias, stream.words, stream.scratch(x.size), out)
-        return out
+        kernel(mean, bias, stream.words, stream.scratch(x.size), drawn)
+        return drawn
 
     def phase_statistics(
         self,

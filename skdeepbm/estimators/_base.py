@@ -21,7 +21,7 @@ from skdeepbm.training import Rows
 _CHUNK = 2**22
 
 # what the random numbers of one seed are for; no two uses share a stream
-TRAINING, GIBBS, SAMPLE = 1, 2, 3
+TRAINING, GIBBS, SAMPLE, PARTITION, VALIDATION = 1, 2, 3, 4, 5
 
 
 def host_dtype(X: Any) -> np.dtype:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from skdeepbm.estimators._early_stopping import EarlyStopping
 from skdeepbm.estimators._validation import user_level
 from skdeepbm.exceptions import BaseRateWarning
 
@@ -25,6 +26,7 @@ class EpochHooks:
         Returns the public fitted arrays of the model in training.
     pseudo_likelihood : callable
         Returns what a printed line reports, or None where it is not defined.
+    early_stopping : EarlyStopping or None, default=None
     """
 
     def __init__(
@@ -35,7 +37,9 @@ class EpochHooks:
         y: Any,
         fitted_arrays: Callable[[], dict],
         pseudo_likelihood: Callable[[], float | None],
+        early_stopping: EarlyStopping | None = None,
     ) -> None:
+        self.early_stopping = early_stopping
         self.estimator, self.context, self.X, self.y = estimator, context, X, y
         self.fitted_arrays, self.pseudo_likelihood = fitted_arrays, pseudo_likelihood
         self.entries: list[dict[str, Any]] = []
@@ -51,7 +55,8 @@ class EpochHooks:
         self.entries.append(entry)
         if self.estimator.verbose:
             self._print_line(entry)
-        return bool(
+        enough = self.early_stopping is not None and self.early_stopping.epoch_end(entry)
+        told = bool(
             self._epoch_context.call_on_fit_task_end(
                 estimator=self.estimator,
                 X=self.X,
@@ -59,6 +64,7 @@ class EpochHooks:
                 reconstruction_attributes=self.fitted_arrays,
             )
         )
+        return enough or told
 
     def _print_line(self, entry: dict[str, Any]) -> None:
         seconds = time.perf_counter() - self._begin

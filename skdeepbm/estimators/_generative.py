@@ -10,8 +10,13 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._base import GIBBS, SAMPLE, BoltzmannBase, host_dtype
 from skdeepbm.estimators._hyperparameters import check_count
-from skdeepbm.sampling import gibbs_chain
+from skdeepbm.evaluation.ais import base_bias
+from skdeepbm.sampling import ParallelTempering, gibbs_chain
+from skdeepbm.sampling.tempering import spaced
 from skdeepbm.training import Rows
+
+# of sampling by tempering: levels, and runs of the pilot that finds where level 0 is
+_N_TEMPERATURES, _PILOT_RUNS = 10, 100
 
 
 class GenerativeMixin(BoltzmannBase):
@@ -78,6 +83,39 @@ class GenerativeMixin(BoltzmannBase):
 
         return self._rowwise(X, passes)
 
+    def reconstruction_curve(self, X: Any, n_gibbs_steps: int = 10) -> np.ndarray:
+        """Reconstruction error after each of several deterministic passes up and down.
+
+        A model that knows the data keeps them: the curve of rows it was trained on stays low,
+        that of other rows climbs.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        n_gibbs_steps : int, default=10
+            Number of passes.
+
+        Returns
+        -------
+        errors : ndarray of shape (n_gibbs_steps,)
+            Squared error after 1, 2, ... passes, averaged over rows and features.
+        """
+        check_count(self, "n_gibbs_steps", n_gibbs_steps)
+
+        def errors(model: Any, v: Array) -> Array:
+            xp, columns, state = model.backend.xp, [], v
+            for _ in range(n_gibbs_steps):
+                state = model.visible.mean(
+                    model.visible_input(model.hidden.mean(model.hidden_input(state)))
+                )
+                columns.append(xp.mean((state - v) ** 2, axis=1))
+            return xp.stack(columns, axis=1)
+
+        found = self._rowwise(X, errors)
+        owner = owner_of(found)
+        host = found if owner is None else owner.to_host(found)
+        return np.asarray(host, dtype=np.float64).mean(axis=0)
+
     def gibbs(self, X: Any) -> Any:
         """One step of Gibbs sampling from the rows: hidden given visible, visible given hidden.
 
@@ -108,9 +146,10 @@ class GenerativeMixin(BoltzmannBase):
         *,
         n_gibbs_steps: int = 1000,
         init: Any = None,
+        method: str = "gibbs",
         random_state: Any = None,
     ) -> Any:
-        """Draw rows from the model by Gibbs sampling, one chain for each.
+        """Draw rows from the model, one chain for each.
 
         Parameters
         ----------
@@ -119,6 +158,9 @@ class GenerativeMixin(BoltzmannBase):
             Steps of every chain. Chains of a model with several modes need many.
         init : array-like of shape (n_samples, n_features) or None, default=None
             Visible states to start from; None starts at independent draws with the visible biases.
+        method : {"gibbs", "tempering"}, default="gibbs"
+            ``"tempering"`` runs every chain at ten inverse temperatures that exchange their states,
+            which finds modes that are far apart, at ten times the cost.
         random_state : int, RandomState instance or None, default=None
             None means the estimator's own, so that two calls with an int there give the same.
 
@@ -136,6 +178,11 @@ class GenerativeMixin(BoltzmannBase):
         """
         check_is_fitted(self, self._fitted_names)
         check_count(self, "n_samples", n_samples)
+        if method not in ("gibbs", "tempering"):
+            raise ValueError(
+                f"method of {type(self).__name__}.sample must be 'gibbs' or 'tempering', got "
+                f"{method!r}."
+            )
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
         if init is None:
             backend = self._resolve_backend(fitted=True)
@@ -156,5 +203,12 @@ class GenerativeMixin(BoltzmannBase):
             v = backend.xp.asarray(Rows(backend, init, dtype).part(0, n_samples), copy=True)
         h = model.hidden.sample(model.hidden_input(v), stream)
         h_mean = backend.empty((n_samples, model.hidden.size), dtype)
-        gibbs_chain(model, h, n_gibbs_steps, stream, v, h_mean)
+        if method == "gibbs":
+            gibbs_chain(model, h, n_gibbs_steps, stream, v, h_mean)
+        else:
+            base = base_bias(model, _PILOT_RUNS, stream)
+            h = backend.xp.concat([h] * _N_TEMPERATURES, axis=0)
+            chains = ParallelTempering(model, spaced(_N_TEMPERATURES), base, h)
+            for _ in range(n_gibbs_steps):
+                chains.step(stream, v, h_mean)
         return self._out(backend, init, v)

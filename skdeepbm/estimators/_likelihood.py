@@ -9,18 +9,26 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import owner_of
-from skdeepbm.estimators._base import BoltzmannBase
-from skdeepbm.evaluation.partition import LogPartition, cached_log_partition
+from skdeepbm.estimators._base import PARTITION, BoltzmannBase
+from skdeepbm.evaluation.partition import (
+    LogPartition,
+    cached_log_partition,
+    estimated_log_partition,
+)
 from skdeepbm.evaluation.pseudo_likelihood import pseudo_log_likelihood
 from skdeepbm.models.units import UNITS
+from skdeepbm.training import Rows
 
 
 def _has_likelihood(estimator: LikelihoodMixin) -> bool:
-    """Whether log Z can be computed; an estimator without parameters may come to have it."""
-    if hasattr(estimator, "components_") and not estimator._is_enumerable():
+    """Whether log Z can be had; an estimator without parameters may come to have it."""
+    if estimator.hidden != "relu" or not hasattr(estimator, "components_"):
+        return True
+    if not estimator._is_enumerable():
         raise AttributeError(
-            f"{type(estimator).__name__} has an exact likelihood only where its visible or its "
-            "hidden layer has at most 2**20 states (20 binary units). Use "
+            f"{type(estimator).__name__} with hidden='relu' has a likelihood only where its "
+            "visible layer has at most 2**20 states (20 binary units): the noisy draws of ReLU "
+            "units are no exact sampler, which annealed importance sampling needs. Use "
             "pseudo_log_likelihood(X), or free_energy(X) to compare rows under one model."
         )
     return True
@@ -42,7 +50,9 @@ def has_pseudo_likelihood(estimator: Any) -> bool:
 
 
 class LikelihoodMixin(BoltzmannBase):
-    """Methods that follow from ``free_energy`` and an exact partition function."""
+    """Methods that follow from ``free_energy`` and the partition function."""
+
+    hidden: str
 
     def _is_enumerable(self) -> bool:
         """Whether one layer has few enough states."""
@@ -83,31 +93,120 @@ class LikelihoodMixin(BoltzmannBase):
         return self._rowwise(X, pseudo_log_likelihood)
 
     @available_if(_has_likelihood)
-    def log_partition(self, method: str = "auto") -> LogPartition:
+    def log_partition(
+        self,
+        method: str = "auto",
+        *,
+        n_runs: int | None = None,
+        n_temperatures: Any = "auto",
+        reverse: Any = None,
+        random_state: Any = None,
+    ) -> LogPartition:
         """Logarithm of the partition function.
 
         Parameters
         ----------
-        method : {"auto", "exact"}, default="auto"
-            Both enumerate the states of the smaller layer, at most 2**20 of them.
+        method : {"auto", "exact", "ais"}, default="auto"
+            ``"exact"`` enumerates the states of the smaller layer, at most 2**20 of them;
+            ``"ais"`` is annealed importance sampling [1]_; ``"auto"`` is exact where it can be.
+        n_runs : int or None, default=None
+            Runs of annealed importance sampling, done side by side. None begins with 100 and adds
+            more where their weights differ much, as long as that takes seconds.
+        n_temperatures : "auto", "classic", int or array-like, default="auto"
+            Inverse temperatures of a run. ``"auto"`` chooses their number (1000 to 10,000) and
+            their places from a pilot, an int only gives their number, ``"classic"`` is the 14,500
+            of [1]_, an array has the values themselves, rising from 0 to 1.
+        reverse : array-like of shape (n_rows, n_features) or None, default=None
+            Rows from which to start runs in the other direction, after 1000 Gibbs steps: as many
+            as `n_runs` (100), evenly spaced among the rows. Their estimate is high on average
+            where the other is low, so that both together show what to trust; training or test
+            rows serve well.
+        random_state : int, RandomState instance or None, default=None
+            Of the runs. None goes on from the seed of `fit`, so that every call gives the same.
 
         Returns
         -------
         result : LogPartition
-            With ``value`` in nats, ``lower`` and ``upper`` (equal to it) and ``method``.
+            With ``value`` in nats, ``lower`` and ``upper`` (three standard errors of the runs'
+            weights to both sides), ``method``, ``reverse``, ``n_runs``, ``n_temperatures`` and
+            ``effective_sample_size``.
+
+        References
+        ----------
+        .. [1] Salakhutdinov, R. and Murray, I. On the quantitative analysis of deep belief
+           networks. ICML 2008.
+
+        Examples
+        --------
+        >>> from skdeepbm import RBMTransformer
+        >>> from skdeepbm.datasets import make_bars_and_stripes
+        >>> rbm = RBMTransformer(n_components=8, random_state=0).fit(make_bars_and_stripes(3))
+        >>> exact, estimate = rbm.log_partition(), rbm.log_partition("ais")
+        >>> exact.method, abs(exact.value - estimate.value) < 0.05
+        ('exact', True)
         """
         check_is_fitted(self, self._fitted_names)
-        if method not in ("auto", "exact"):
+        self._check_partition(method, n_runs, n_temperatures)
+        enumerable = self._is_enumerable()
+        if method == "exact" or (method == "auto" and enumerable and reverse is None):
+            backend = self._resolve_backend(fitted=True)
+            return cached_log_partition(self._model(backend, np.dtype(np.float64)))
+        if self.hidden == "relu":
             raise ValueError(
-                f"method of {type(self).__name__}.log_partition must be 'auto' or 'exact', got "
-                f"{method!r}."
+                f"method='ais' of {type(self).__name__}.log_partition needs an exact sampler; the "
+                "noisy draws of hidden='relu' are none. Use method='exact' with at most 20 binary "
+                "visible units."
             )
-        backend = self._resolve_backend(fitted=True)
-        return cached_log_partition(self._model(backend, np.dtype(np.float64)))
+        # real values have no common scale: float32 would lose small differences of large energies
+        dtype = np.dtype(np.float64 if UNITS[self.visible].has_variance else np.float32)
+        rows = None
+        if reverse is None:
+            backend = self._resolve_backend(fitted=True)
+        else:
+            backend, reverse, _ = self._prepare(reverse)
+            n_rows = reverse.shape[0]
+            index = np.linspace(0, n_rows - 1, min(n_runs or 100, n_rows)).astype(np.intp)
+            rows = Rows(backend, reverse, dtype).dense(index)
+        temperatures = n_temperatures
+        if not isinstance(n_temperatures, str) and np.ndim(n_temperatures):
+            temperatures = np.asarray(n_temperatures, dtype=np.float64)
+        with backend.quiet():
+            return estimated_log_partition(
+                self._model(backend, dtype), n_runs, temperatures, self._runs(random_state), rows
+            )
+
+    def _runs(self, random_state: Any) -> np.random.SeedSequence:
+        """Seed of the runs: that of `fit`, whatever was drawn since, unless one is given."""
+        if random_state is not None:
+            return self._seed(random_state, use=(PARTITION,))
+        return np.random.SeedSequence(getattr(self, "_entropy", 0), spawn_key=(PARTITION,))
+
+    def _check_partition(self, method: str, n_runs: Any, n_temperatures: Any) -> None:
+        where = f"of {type(self).__name__}.log_partition"
+        if method not in ("auto", "exact", "ais"):
+            raise ValueError(f"method {where} must be 'auto', 'exact' or 'ais', got {method!r}.")
+        if n_runs is not None and (not isinstance(n_runs, int | np.integer) or n_runs < 2):
+            raise ValueError(
+                f"n_runs {where} must be None or an integer of at least 2, got {n_runs!r}."
+            )
+        given = n_temperatures
+        if isinstance(given, str):
+            valid = given in ("auto", "classic")
+        elif np.ndim(given):
+            betas = np.asarray(given, dtype=np.float64)
+            rising = betas.ndim == 1 and betas.size > 1 and bool((np.diff(betas) > 0).all())
+            valid = rising and bool(betas[0] == 0.0 and betas[-1] == 1.0)
+        else:
+            valid = isinstance(given, int | np.integer) and bool(given >= 1)
+        if not valid:
+            raise ValueError(
+                f"n_temperatures {where} must be 'auto', 'classic', an integer of at least 1 or "
+                f"inverse temperatures that rise from 0 to 1, got {given!r}."
+            )
 
     @available_if(_has_likelihood)
     def score_samples(self, X: Any) -> Any:
-        """Exact log-likelihood of the rows, ``-F(v) - log Z``.
+        """Log-likelihood of the rows, ``-F(v) - log Z``.
 
         Parameters
         ----------
@@ -116,13 +215,16 @@ class LikelihoodMixin(BoltzmannBase):
         Returns
         -------
         log_likelihood : ndarray of shape (n_samples,)
-            In nats per row; a log-density with Gaussian visible units.
+            In nats per row; a log-density with Gaussian visible units. Exact where one layer has
+            at most 2**20 states; otherwise with the estimate of ``log_partition()``, which is low
+            on average, so that the likelihood is optimistic. Look at
+            ``log_partition(reverse=X)`` before you quote it.
         """
         return -self.free_energy(X) - self.log_partition().value
 
     @available_if(_has_likelihood)
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean exact log-likelihood of the rows, in nats.
+        """Mean log-likelihood of the rows, in nats: the mean of `score_samples`.
 
         Parameters
         ----------

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend
-from skdeepbm.estimators._base import TRAINING, BoltzmannBase, host_dtype
+from skdeepbm.estimators._base import TRAINING, VALIDATION, BoltzmannBase, host_dtype
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._likelihood import has_pseudo_likelihood
 from skdeepbm.estimators._validation import (
@@ -26,6 +26,7 @@ from skdeepbm.models.units import UNITS
 from skdeepbm.training import Rows, Trainer, TrainingSettings, TrainingState
 from skdeepbm.training.monitor import MEASURES, monitored_rows
 from skdeepbm.training.optimizers import OPTIMIZERS
+from skdeepbm.training.schedules import value_at
 from skdeepbm.training.start import column_moments, initial_parameters
 
 
@@ -117,6 +118,8 @@ class RBMTrainingMixin(BoltzmannBase):
                 f"visible_states='mean' of {type(self).__name__} needs algorithm='cd': chains of "
                 f"algorithm={self.algorithm!r} must be drawn. Use visible_states='auto'."
             )
+        if self.early_stopping is not None:
+            self._check_early_stopping()
         going_on_state = getattr(self, "_training", None) if going_on else None
         check_schedules(self, going_on_state.epoch if going_on_state else 0, n_epochs)
         kind = UNITS[self.visible]
@@ -134,6 +137,19 @@ class RBMTrainingMixin(BoltzmannBase):
         if kind.kind == "softmax" and not was_outside:
             warn_of_groups(self, X, groups)
         return X
+
+    def _check_early_stopping(self) -> None:
+        name = type(self).__name__
+        if not self.validation_fraction:
+            raise ValueError(
+                f"early_stopping={self.early_stopping!r} of {name} looks at held-out rows: set "
+                "validation_fraction, for example to 0.1."
+            )
+        if self.early_stopping == "pseudo_likelihood" and not has_pseudo_likelihood(self):
+            raise ValueError(
+                f"early_stopping='pseudo_likelihood' of {name} needs discrete visible units; with "
+                f"visible={self.visible!r} use 'free_energy_gap'."
+            )
 
     def _start(self, backend: Backend, X: Any, n_batches: int) -> None:
         """Set the starting parameters from the data."""
@@ -157,6 +173,7 @@ class RBMTrainingMixin(BoltzmannBase):
         if "log_variance" in start:
             self.log_variance_visible_ = start["log_variance"]
         self._adopt(n_batches, float(variance.mean()))
+        self._training.base_bias = start["visible_bias"]
 
     def _resume(self, n_batches: int) -> None:
         """Go on from the last call, or adopt parameters that somebody set without training."""
@@ -200,14 +217,25 @@ class RBMTrainingMixin(BoltzmannBase):
                 f"h_samples_ of {type(self).__name__} has shape {np.shape(state.chains)}, but "
                 f"(n_chains, {rbm.hidden.size}) is needed."
             )
+        if getattr(self, "_algorithm", self.algorithm) != self.algorithm:
+            # what another algorithm carried over means nothing to this one
+            state.memory, state.chains = {}, None
+        self._algorithm = self.algorithm
+        n_levels = self.n_temperatures if self.algorithm == "pt" else 1
+        if state.chains is not None and len(state.chains) % n_levels:
+            raise ValueError(
+                f"h_samples_ of {type(self).__name__} has {len(state.chains)} rows, which is no "
+                f"multiple of n_temperatures={n_levels}. Fit anew, or delete h_samples_."
+            )
         settings = TrainingSettings(
             learning_rate=self._learning_rate(),
             momentum=self._momentum(),
             visible_states=self._visible_states(),
+            fast_learning_rate=self._fast_learning_rate(),
             **{
                 name: getattr(self, name)
                 for name in TrainingSettings.__dataclass_fields__
-                if name not in ("learning_rate", "momentum", "visible_states")
+                if name not in ("learning_rate", "momentum", "visible_states", "fast_learning_rate")
             },
         )
         # another seed than that of the starting weights, the same in every call
@@ -221,7 +249,7 @@ class RBMTrainingMixin(BoltzmannBase):
             return self.learning_rate
         kinds = UNITS[self.visible], UNITS[self.hidden]
         rate = min(kind.default_learning_rate for kind in kinds)
-        if self.algorithm == "pcd":
+        if self.algorithm != "cd":
             # chains have to keep up with the model
             rate /= 5
         return rate / 10 if self.optimizer == "adam" else rate
@@ -229,7 +257,12 @@ class RBMTrainingMixin(BoltzmannBase):
     def _momentum(self) -> Any:
         if not isinstance(self.momentum, str):
             return self.momentum
-        return 0.0 if self.algorithm == "pcd" and self.optimizer != "adam" else 0.9
+        return 0.0 if self.algorithm != "cd" and self.optimizer != "adam" else 0.9
+
+    def _fast_learning_rate(self) -> float:
+        if self.fast_learning_rate is not None:
+            return float(self.fast_learning_rate)
+        return float(value_at(self._learning_rate(), 0))
 
     def _visible_states(self) -> str:
         if self.visible_states != "auto":
@@ -237,11 +270,27 @@ class RBMTrainingMixin(BoltzmannBase):
         expected = self.algorithm == "cd" and not UNITS[self.visible].has_variance
         return "mean" if expected else "draw"
 
-    def _monitored_pseudo_likelihood(self, trainer: Trainer, rows: Rows) -> float | None:
-        """Mean exact pseudo-likelihood of the rows that the history is measured on."""
+    def _held_out(self, n_rows: int) -> np.ndarray | None:
+        """Rows that are kept from training, the same in every call for one number of rows."""
+        if not self.validation_fraction:
+            return None
+        n = min(max(1, round(self.validation_fraction * n_rows)), n_rows - 1)
+        if n < 1:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction!r} of {type(self).__name__} needs "
+                f"at least 2 rows; X has {n_rows}."
+            )
+        seed = np.random.SeedSequence(self._entropy, spawn_key=(VALIDATION,))
+        return np.sort(np.random.Generator(np.random.SFC64(seed)).permutation(n_rows)[:n])
+
+    def _monitored_pseudo_likelihood(
+        self, trainer: Trainer, rows: Rows, among: np.ndarray | None = None
+    ) -> float | None:
+        """Mean exact pseudo-likelihood of rows that the history is measured on."""
         if not has_pseudo_likelihood(self):
             return None
-        index = monitored_rows(rows.n_rows, trainer.rbm.visible.size)
+        among = np.arange(rows.n_rows) if among is None else among
+        index = among[monitored_rows(among.size, trainer.rbm.visible.size)]
         total = 0.0
         for start in range(0, index.size, self.batch_size):
             v = rows.dense(index[start : start + self.batch_size])

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skdeepbm.backends import Array, get_backend
 from skdeepbm.estimators._base import host_dtype
+from skdeepbm.estimators._early_stopping import CRITERIA, EarlyStopping
 from skdeepbm.estimators._fitting import EpochHooks, warn_of_base_rate
 from skdeepbm.estimators._generative import GenerativeMixin
 from skdeepbm.estimators._likelihood import LikelihoodMixin
@@ -40,8 +41,8 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
     learning_rate : "auto", float, sequence or callable, default="auto"
         Step size of the ascent; gradients are averaged over rows. ``"auto"`` is 0.1 for
         Bernoulli and softmax units, 0.01 where the visible or the hidden units are Gaussian and
-        0.005 for ReLU units; a fifth of that with ``algorithm="pcd"``, whose chains have to keep
-        up with the model, and a tenth with ``optimizer="adam"``. A sequence gives one
+        0.005 for ReLU units; a fifth of that with persistent chains, which have to keep up with
+        the model, and a tenth with ``optimizer="adam"``. A sequence gives one
         value per epoch (the last one goes on), a callable is called with the epoch, counted from
         0; see :mod:`skdeepbm.schedules`.
 
@@ -76,9 +77,11 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
     n_iter : int, default=20
         Epochs: passes over the data. With 0, `fit` only sets the starting parameters.
 
-    algorithm : {"cd", "pcd"}, default="cd"
-        Estimator of the negative phase: contrastive divergence [1]_, best for features, or
-        persistent contrastive divergence [2]_, best for likelihoods.
+    algorithm : {"cd", "pcd", "fpcd", "pt"}, default="cd"
+        Estimator of the negative phase: contrastive divergence [1]_, best for features;
+        persistent contrastive divergence [2]_, best for likelihoods; the same with fast weights
+        [7]_, for larger learning rates; or parallel tempering [8]_, for data with modes far
+        apart, at `n_temperatures` times the cost of a negative phase.
 
     visible_states : {"auto", "draw", "mean"}, default="auto"
         Whether the negative phase draws visible states or, with CD only, reconstructs with their
@@ -90,7 +93,29 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         Gibbs steps per update, the `k` of CD-k and PCD-k.
 
     n_chains : int or None, default=None
-        Persistent chains of PCD; None means `batch_size`.
+        Persistent chains; None means `batch_size`. With ``algorithm="pt"`` their number at each
+        temperature.
+
+    n_temperatures : int, default=10
+        Inverse temperatures of ``algorithm="pt"``, evenly spaced from 1 to 0.
+
+    fast_learning_rate : float or None, default=None
+        Learning rate of the fast weights of ``algorithm="fpcd"``; None means `learning_rate` in
+        the first epoch.
+
+    fast_decay : float, default=0.95
+        Factor by which fast weights are multiplied in every step.
+
+    validation_fraction : float, default=0.0
+        Fraction of the rows that `fit` keeps from training, to measure on them.
+
+    early_stopping : {"pseudo_likelihood", "free_energy_gap"} or None, default=None
+        Stop `fit` by what is measured on the held-out rows, and go back to the parameters of the
+        best epoch. ``"pseudo_likelihood"`` wants their pseudo-likelihood to rise;
+        ``"free_energy_gap"`` wants the gap of `history_` to stay under three standard errors.
+
+    n_iter_no_change : int, default=5
+        Epochs without a better one after which early stopping ends training.
 
     visible : {"bernoulli", "gaussian", "softmax"}, default="bernoulli"
         Kind of visible units. Bernoulli units take values in [0, 1] (values in between are
@@ -161,7 +186,8 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         ``visible="gaussian"``.
 
     h_samples_ : ndarray of shape (n_chains, n_components)
-        Hidden states of the persistent chains. Only with ``algorithm="pcd"``.
+        Hidden states of the persistent chains. Not with ``algorithm="cd"``. With ``"pt"`` those
+        at the inverse temperature 1 come first, and there are `n_temperatures` times as many.
 
     n_iter_ : int
         Number of epochs run (of calls, by `partial_fit`).
@@ -170,6 +196,9 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         One entry per epoch, measured on 1 % of the training rows, but on at least 100
         and at most 1000: ``"reconstruction_error"`` (squared error of one deterministic pass up
         and down, averaged over rows and features), ``"free_energy"`` (nats, averaged over rows),
+        ``"validation_free_energy"`` (the same of held-out rows), ``"free_energy_gap"`` (that minus
+        ``"free_energy"``: it grows with overfitting), ``"free_energy_gap_error"`` (its standard
+        error; all three are NaN where nothing is held out),
         ``"mean_hidden_activity"``, ``"weight_norm"`` (of shape (n_epochs, n_components)),
         ``"weights_moved"`` (fraction of weights that moved by more than 1e-3 in the epoch) and
         ``"epoch_time"`` (seconds).
@@ -217,6 +246,10 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
        section 11.
     .. [6] Nair, V. and Hinton, G. E. Rectified linear units improve restricted Boltzmann
        machines. ICML 2010.
+    .. [7] Tieleman, T. and Hinton, G. E. Using fast weights to improve persistent contrastive
+       divergence. ICML 2009.
+    .. [8] Desjardins, G., Courville, A., Bengio, Y., Vincent, P. and Delalleau, O. Parallel
+       tempering for training of restricted Boltzmann machines. AISTATS 2010.
 
     Examples
     --------
@@ -258,6 +291,12 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         "visible_states": [StrOptions({"auto", "draw", "mean"})],
         "n_gibbs_steps": [Interval(Integral, 1, None, closed="left"), "array-like", callable],
         "n_chains": [None, Interval(Integral, 1, None, closed="left")],
+        "n_temperatures": [Interval(Integral, 2, None, closed="left")],
+        "fast_learning_rate": [None, Interval(Real, 0, None, closed="left")],
+        "fast_decay": [Interval(Real, 0, 1, closed="both")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": [StrOptions(set(CRITERIA)), None],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "visible": [StrOptions({"bernoulli", "gaussian", "softmax"})],
         "hidden": [StrOptions(set(UNITS))],
         "visible_groups": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
@@ -292,6 +331,12 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         visible_states: str = "auto",
         n_gibbs_steps: Any = 1,
         n_chains: int | None = None,
+        n_temperatures: int = 10,
+        fast_learning_rate: float | None = None,
+        fast_decay: float = 0.95,
+        validation_fraction: float = 0.0,
+        early_stopping: str | None = None,
+        n_iter_no_change: int = 5,
         visible: str = "bernoulli",
         hidden: str = "bernoulli",
         visible_groups: Any = None,
@@ -322,6 +367,12 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         self.visible_states = visible_states
         self.n_gibbs_steps = n_gibbs_steps
         self.n_chains = n_chains
+        self.n_temperatures = n_temperatures
+        self.fast_learning_rate = fast_learning_rate
+        self.fast_decay = fast_decay
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
         self.visible = visible
         self.hidden = hidden
         self.visible_groups = visible_groups
@@ -368,6 +419,16 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         rows = Rows(backend, X, host_dtype(trainer.rbm.weights))
         context = self._init_callback_context(max_subtasks=self.n_iter)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        held_out = self._held_out(X.shape[0])
+        stopping = None
+        if self.early_stopping is not None:
+            stopping = EarlyStopping(
+                self.early_stopping,
+                self.n_iter_no_change,
+                lambda: self._monitored_pseudo_likelihood(trainer, rows, held_out),
+                trainer.copies,
+                trainer.restore,
+            )
         hooks = EpochHooks(
             self,
             context,
@@ -375,13 +436,16 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
             y,
             fitted_arrays=lambda: self._fitted_arrays(trainer),
             pseudo_likelihood=lambda: self._monitored_pseudo_likelihood(trainer, rows),
+            early_stopping=stopping,
         )
         try:
-            trainer.run(rows, self.n_iter, hooks)
+            trainer.run(rows, self.n_iter, hooks, held_out)
         except DivergenceError as error:
             raise DivergenceError(f"{type(self).__name__}: {error}") from error
         finally:
             # also after an interrupt or an error in a callback: what was learned is kept
+            if stopping is not None:
+                stopping.finish()
             self._store(trainer, hooks.entries)
         context.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes=lambda: self._fitted_arrays(trainer)

@@ -1,18 +1,25 @@
-"""Results of partition functions, remembered for the parameters they belong to."""
+"""Partition functions, exact or estimated, remembered for the parameters they belong to."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from skdeepbm.backends import Array
+from skdeepbm.evaluation.ais import forward_estimate, plan, reverse_estimate
 from skdeepbm.evaluation.exact import exact_log_partition
 from skdeepbm.models.rbm import RBM
+from skdeepbm.sampling import gibbs_chain
 
 _MAX_REMEMBERED = 64
-_remembered: OrderedDict[bytes, float] = OrderedDict()
+_remembered: OrderedDict[bytes, LogPartition] = OrderedDict()
+
+# Gibbs steps from the given rows to the model, before the way back begins
+_BURN_IN = 1000
 
 
 @dataclass(frozen=True)
@@ -24,22 +31,32 @@ class LogPartition:
     value : float
         In nats.
     lower, upper : float
-        Bounds; equal to ``value`` where that is exact.
+        Bounds at three standard errors of the weights of annealed importance sampling; equal to
+        ``value`` where that is exact.
     method : str
-        ``"exact"``.
+        ``"exact"`` or ``"ais"``.
+    reverse : float or None
+        Estimate from runs that start at the model, high on average, where that was asked for.
+    n_runs, n_temperatures : int
+        Of annealed importance sampling; 0 where the value is exact.
+    effective_sample_size : float
+        Of the runs: few effective ones mean that the value is not to be trusted.
     """
 
     value: float
     lower: float
     upper: float
     method: str
+    reverse: float | None = None
+    n_runs: int = 0
+    n_temperatures: int = 0
+    effective_sample_size: float = 0.0
 
 
-def _digest(rbm: RBM) -> bytes:
+def _digest(rbm: RBM, *settings: object) -> bytes:
     """Hash of everything that log Z depends on, so that a changed parameter is noticed."""
-    found = hashlib.blake2b(
-        repr((rbm.visible.kind, rbm.visible.groups, rbm.hidden.kind, rbm.hidden.groups)).encode()
-    )
+    kinds = (rbm.visible.kind, rbm.visible.groups, rbm.hidden.kind, rbm.hidden.groups)
+    found = hashlib.blake2b(repr((kinds, rbm.beta, settings)).encode())
     arrays = [rbm.weights, rbm.visible.bias, rbm.hidden.bias, rbm.visible.log_variance]
     for array in arrays:
         if array is not None:
@@ -47,6 +64,14 @@ def _digest(rbm: RBM) -> bytes:
             found.update(repr(host.shape).encode())
             found.update(host.tobytes())
     return found.digest()
+
+
+def _remember(key: bytes, compute: Callable[[], LogPartition]) -> LogPartition:
+    if key not in _remembered:
+        _remembered[key] = compute()
+        if len(_remembered) > _MAX_REMEMBERED:
+            _remembered.popitem(last=False)
+    return _remembered[key]
 
 
 def cached_log_partition(rbm: RBM) -> LogPartition:
@@ -61,10 +86,68 @@ def cached_log_partition(rbm: RBM) -> LogPartition:
     -------
     result : LogPartition
     """
-    key = _digest(rbm)
-    if key not in _remembered:
-        _remembered[key] = exact_log_partition(rbm)
-        if len(_remembered) > _MAX_REMEMBERED:
-            _remembered.popitem(last=False)
-    value = _remembered[key]
-    return LogPartition(value, value, value, "exact")
+
+    def compute() -> LogPartition:
+        value = exact_log_partition(rbm)
+        return LogPartition(value, value, value, "exact")
+
+    return _remember(_digest(rbm), compute)
+
+
+def estimated_log_partition(
+    rbm: RBM,
+    n_runs: int | None,
+    temperatures: str | int | np.ndarray,
+    seed: np.random.SeedSequence,
+    rows: Array | None = None,
+) -> LogPartition:
+    """Log Z by annealed importance sampling, computed once for the same parameters and seed.
+
+    Parameters
+    ----------
+    rbm : RBM
+    n_runs : int or None
+        None chooses.
+    temperatures : "auto", "classic", int or ndarray
+        See :func:`skdeepbm.evaluation.ais.plan`.
+    seed : SeedSequence
+    rows : array of shape (n_rows, n_visible) or None, default=None
+        Where the reverse estimate starts, after 1000 Gibbs steps. It is not remembered.
+
+    Returns
+    -------
+    result : LogPartition
+    """
+
+    def compute() -> LogPartition:
+        stream = rbm.backend.stream(seed)
+        path = plan(rbm, n_runs or 100, temperatures, stream)
+        found = forward_estimate(rbm, path, n_runs, stream)
+        reverse = None
+        if rows is not None:
+            v = _burnt_in(rbm, rows)
+            reverse = reverse_estimate(rbm, path, v, stream).value
+        return LogPartition(
+            found.value,
+            found.lower,
+            found.upper,
+            "ais",
+            reverse,
+            found.n_runs,
+            found.n_temperatures,
+            found.effective_sample_size,
+        )
+
+    def _burnt_in(rbm: RBM, rows: Array) -> Array:
+        key = (*seed.spawn_key, 0)
+        stream = rbm.backend.stream(np.random.SeedSequence(seed.entropy, spawn_key=key))
+        v = rbm.backend.xp.asarray(rows, copy=True)
+        a = rbm.hidden_input(v)
+        h = rbm.hidden.sample(a, stream)
+        gibbs_chain(rbm, h, _BURN_IN, stream, v, a)
+        return v
+
+    if rows is not None:
+        return compute()
+    names = (n_runs, np.asarray(temperatures).tolist(), seed.entropy, seed.spawn_key)
+    return _remember(_digest(rbm, rbm.backend.name, str(rbm.weights.dtype), *names), compute)

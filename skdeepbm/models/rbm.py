@@ -10,18 +10,21 @@ from skdeepbm.models.units import Units
 
 @dataclass
 class RBM:
-    """``E(v, h) = self_energy(v) + self_energy(h) - couple(v) . W couple(h)``.
+    """``E(v, h) = self_energy(v) + self_energy(h) - beta couple(v) . W couple(h)``.
 
     Parameters
     ----------
     visible, hidden : Units
         With their biases.
     weights : array of shape (n_visible, n_hidden)
+    beta : float, default=1.0
+        Inverse temperature of the interaction; see :mod:`skdeepbm.models.tempering`.
     """
 
     visible: Units
     hidden: Units
     weights: Array
+    beta: float = 1.0
 
     @property
     def backend(self) -> Backend:
@@ -29,11 +32,16 @@ class RBM:
 
     def hidden_input(self, v: Array, out: Array | None = None) -> Array:
         """Weighted input of the hidden units, bias not included; shape (n_rows, n_hidden)."""
-        return self.backend.matmul(self.visible.couple(v), self.weights, out=out)
+        return self._cooled(self.backend.matmul(self.visible.couple(v), self.weights, out=out))
 
     def visible_input(self, h: Array, out: Array | None = None) -> Array:
         """Weighted input of the visible units, bias not included; shape (n_rows, n_visible)."""
-        return self.backend.matmul(self.hidden.couple(h), self.weights.T, out=out)
+        return self._cooled(self.backend.matmul(self.hidden.couple(h), self.weights.T, out=out))
+
+    def _cooled(self, a: Array) -> Array:
+        if self.beta != 1.0:
+            a *= self.beta
+        return a
 
     def energy(self, v: Array, h: Array) -> Array:
         """Energy of joint states, row by row; shape (n_rows,)."""

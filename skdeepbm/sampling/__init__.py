@@ -1,5 +1,6 @@
 """Transition kernels and chains: random stream and state in, state out."""
 
 from skdeepbm.sampling.gibbs import gibbs_chain
+from skdeepbm.sampling.tempering import ParallelTempering
 
-__all__ = ["gibbs_chain"]
+__all__ = ["ParallelTempering", "gibbs_chain"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from skdeepbm.models.rbm import RBM
 MEASURES = (
     "reconstruction_error",
     "free_energy",
+    "validation_free_energy",
+    "free_energy_gap",
+    "free_energy_gap_error",
     "mean_hidden_activity",
     "weight_norm",
     "weights_moved",
@@ -29,7 +33,9 @@ def monitored_rows(n_rows: int, n_visible: int) -> np.ndarray:
     return np.unique(np.linspace(0, n_rows - 1, n).astype(np.intp))
 
 
-def measure(rbm: RBM, v: Array, previous_weights: Array) -> dict[str, Any]:
+def measure(
+    rbm: RBM, v: Array, previous_weights: Array, held_out: Array | None = None
+) -> dict[str, Any]:
     """One entry of the history.
 
     Parameters
@@ -38,26 +44,39 @@ def measure(rbm: RBM, v: Array, previous_weights: Array) -> dict[str, Any]:
     v : array of shape (n_rows, n_visible)
     previous_weights : array of shape (n_visible, n_hidden)
         Those at the last measurement.
+    held_out : array of shape (n_held_out, n_visible) or None, default=None
+        Rows that take no part in training.
 
     Returns
     -------
     entry : dict
         ``reconstruction_error``: squared error of one deterministic pass up and down, averaged
         over rows and features; ``free_energy``: nats, averaged over rows;
+        ``validation_free_energy``: the same of ``held_out``; ``free_energy_gap``: that minus
+        ``free_energy``; ``free_energy_gap_error``: its standard error over rows (NaN where nothing
+        is held out);
         ``mean_hidden_activity``: averaged over rows and units; ``weight_norm``: Euclidean norm of
         each hidden unit's weights; ``weights_moved``: fraction of weights that moved by more than
         1e-3.
     """
     backend, xp = rbm.backend, rbm.backend.xp
     a = rbm.hidden_input(v)
-    free_energy = xp.mean(rbm.visible.self_energy(v) - rbm.hidden.cgf(a))
+    energies = np.asarray(backend.to_host(rbm.visible.self_energy(v) - rbm.hidden.cgf(a)))
+    free_energy, validation, error_of_gap = float(energies.mean()), math.nan, math.nan
+    if held_out is not None:
+        others = np.asarray(backend.to_host(rbm.free_energy(held_out)))
+        validation = float(others.mean())
+        error_of_gap = math.sqrt(others.var() / others.size + energies.var() / energies.size)
     h = rbm.hidden.mean(a)
     activity = xp.mean(h)
     error = v - rbm.visible.mean(rbm.visible_input(h))
     norm, moved = _norm_and_movement(rbm, previous_weights)
     return {
         "reconstruction_error": float(xp.mean(error * error)),
-        "free_energy": float(free_energy),
+        "free_energy": free_energy,
+        "validation_free_energy": validation,
+        "free_energy_gap": validation - free_energy,
+        "free_energy_gap_error": error_of_gap,
         "mean_hidden_activity": float(activity),
         "weight_norm": np.array(backend.to_host(norm)),
         "weights_moved": moved,

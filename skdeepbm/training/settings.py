@@ -22,6 +22,9 @@ class TrainingSettings:
     optimizer: str = "sgd"
     batch_size: int = 10
     n_chains: int | None = None
+    n_temperatures: int = 10
+    fast_learning_rate: float = 0.1
+    fast_decay: float = 0.95
     weight_decay: float = 0.0
     l1_penalty: float = 0.0
     max_norm: float | None = None
@@ -50,8 +53,12 @@ class TrainingState:
         Decayed average activity of each hidden unit.
     log_variance_floor : ndarray or None
         Least values of the visible log-variances.
-    chains, optimizer, stream, shuffle : object
-        States of the negative phase, the optimiser and the two random streams.
+    base_bias : ndarray or None
+        Visible biases of independent units with the data's mean.
+    chains, memory : object
+        State of the negative phase: its chains, and what else it carries.
+    optimizer, stream, shuffle : object
+        States of the optimiser and of the two random streams.
     """
 
     epoch: int = 0
@@ -60,7 +67,9 @@ class TrainingState:
     offsets: np.ndarray | None = None
     activity: np.ndarray | None = None
     log_variance_floor: np.ndarray | None = None
+    base_bias: np.ndarray | None = None
     chains: Any = None
+    memory: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
     stream: dict[str, Any] | None = None
     shuffle: dict[str, Any] | None = None

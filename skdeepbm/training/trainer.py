@@ -69,11 +69,9 @@ class Trainer:
             bits.state = state.shuffle
         self._shuffle = np.random.Generator(bits)
         self.optimizer = OPTIMIZERS[settings.optimizer](backend, state.optimizer)
-        n_chains = settings.n_chains or settings.batch_size
         self.negative = NEGATIVE_PHASES[settings.algorithm](
-            rbm, n_chains, self.stream, state.chains
+            rbm, settings, self.stream, state.chains, state.memory, state.base_bias
         )
-        self.negative.draw_visible = settings.visible_states == "draw"
         n_outer = 2 * settings.centring + (settings.sparsity_cost > 0)
         self.contrast = Contrast(
             backend, rbm.visible.size, rbm.hidden.size, n_outer, dtype, not sparse
@@ -107,7 +105,7 @@ class Trainer:
 
         state = self.state
         state.offsets, state.activity = saved(self.offsets), saved(self.activity)
-        state.chains = self.negative.state
+        state.chains, state.memory = self.negative.state, self.negative.memory
         state.optimizer = self.optimizer.state
         state.stream = self.stream.state
         state.shuffle = dict(self._shuffle.bit_generator.state)
@@ -181,6 +179,7 @@ class Trainer:
             hidden_step -= moved[1]
         if settings.l1_penalty:
             gradient -= gain * settings.l1_penalty * backend.xp.sign(rbm.weights)
+        self.negative.learn(gradient, steps, gain)
         update = self.optimizer.update
         update("weights", rbm.weights, gradient, rate, momentum, settings.weight_decay)
         update("biases", self.biases, steps, rate, momentum)
@@ -246,7 +245,19 @@ class Trainer:
             found["log_variance"] = rbm.visible.log_variance
         return found
 
-    def run(self, rows: Rows, n_epochs: int, hooks: Hooks) -> None:
+    def copies(self) -> dict[str, Array]:
+        """Copies of the model's arrays by name, for :meth:`restore`."""
+        return {name: self._copy(array) for name, array in self.parameters().items()}
+
+    def restore(self, copies: dict[str, Array]) -> None:
+        """Go back to earlier parameters; the optimiser starts afresh."""
+        for name, array in self.parameters().items():
+            self.backend.store(copies[name], array)
+        self.optimizer.reset()
+
+    def run(
+        self, rows: Rows, n_epochs: int, hooks: Hooks, held_out: np.ndarray | None = None
+    ) -> None:
         """Train for a number of epochs.
 
         Parameters
@@ -255,6 +266,8 @@ class Trainer:
         n_epochs : int
         hooks : Hooks
             Called around each epoch.
+        held_out : ndarray of int or None, default=None
+            Rows that are not trained on, but measured for the history.
 
         Raises
         ------
@@ -262,24 +275,28 @@ class Trainer:
             When parameters are no longer finite; the model then holds those of the last epoch
             that ended with finite ones.
         """
-        state, size, n = self.state, self.settings.batch_size, rows.n_rows
-        state.n_batches, state.batch = -(-n // size), 0
-        order = np.arange(n)
-        watched = rows.dense(monitored_rows(n, self.rbm.visible.size))
+        state, size = self.state, self.settings.batch_size
+        trained, kept = np.arange(rows.n_rows), None
+        if held_out is not None:
+            trained = np.setdiff1d(trained, held_out)
+            kept = rows.dense(held_out[monitored_rows(held_out.size, self.rbm.visible.size)])
+        state.n_batches, state.batch = -(-trained.size // size), 0
+        order = trained
+        watched = rows.dense(trained[monitored_rows(trained.size, self.rbm.visible.size)])
         fused = is_fusible(self, rows)
         with self.backend.quiet():
             for _ in range(n_epochs):
                 hooks.epoch_begin()
                 begin = time.perf_counter()
                 if self.settings.shuffle:
-                    order = self._shuffle.permutation(n)
+                    order = self._shuffle.permutation(trained)
                 with self._guarded() as before:
                     if fused:
                         run_epoch(self, rows, order)
                         state.epoch += 1
                     else:
                         self._steps(rows, order)
-                entry = measure(self.rbm, watched, before["weights"])
+                entry = measure(self.rbm, watched, before["weights"], kept)
                 entry["epoch_time"] = time.perf_counter() - begin
                 if hooks.epoch_end(entry):
                     break
@@ -323,7 +340,7 @@ class Trainer:
         ------
         DivergenceError
         """
-        parameters = {name: self._copy(array) for name, array in self.parameters().items()}
+        parameters = self.copies()
         chains = self.negative.copy_chains()
         offsets = None if self.offsets is None else self._copy(self.offsets)
         activity, position = self.activity, (self.state.epoch, self.state.batch)
@@ -336,11 +353,9 @@ class Trainer:
                 bool(xp.isfinite(xp.sum(xp.vecdot(a, a)))) for a in self.parameters().values()
             )
             if not finite:
-                for name, array in self.parameters().items():
-                    self.backend.store(parameters[name], array)
+                self.restore(parameters)
                 if offsets is not None:
                     self.backend.store(offsets, self.offsets)
-                self.optimizer.reset()
                 self.negative.restore_chains(chains)
                 self.activity = activity
                 self.state.epoch, self.state.batch = position

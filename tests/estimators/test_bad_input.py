@@ -444,9 +444,9 @@ def test_expected_reconstructions_of_persistent_chains(bars):
     assert not hasattr(model, "components_")
 
 
-def test_likelihood_of_a_model_that_is_too_large():
+def test_likelihood_of_relu_units_that_is_too_large():
     X = np.random.default_rng(0).integers(2, size=(30, 25))
-    model = rbm(n_components=21).fit(X)
+    model = rbm(n_components=3, hidden="relu").fit(X)
     for name in ("score", "score_samples", "log_partition"):
         assert not hasattr(model, name)
         with pytest.raises(AttributeError, match=f"has no attribute '{name}'") as raised:
@@ -455,6 +455,48 @@ def test_likelihood_of_a_model_that_is_too_large():
         contains(reason, "RBMTransformer", "2**20 states", "pseudo_log_likelihood", "free_energy")
     model.fit(X[:, :20])
     assert np.isfinite(model.score(X[:, :20]))
+    contains(message(ValueError, model.log_partition, "ais"), "RBMTransformer", "hidden='relu'")
+
+
+@pytest.mark.parametrize(
+    ("setting", "wanted"),
+    [
+        ({"n_runs": 1}, "n_runs"),
+        ({"n_runs": 1.5}, "n_runs"),
+        ({"n_temperatures": 0}, "n_temperatures"),
+        ({"n_temperatures": "many"}, "n_temperatures"),
+        ({"n_temperatures": [0.0, 0.5]}, "rise from 0 to 1"),
+        ({"n_temperatures": [0.0, 0.7, 0.5, 1.0]}, "rise from 0 to 1"),
+    ],
+)
+def test_senseless_runs_of_the_partition_function(setting, wanted, bars):
+    text = message(ValueError, rbm().fit(bars).log_partition, "ais", **setting)
+    contains(text, wanted, "RBMTransformer.log_partition")
+
+
+def test_early_stopping_without_held_out_rows(bars):
+    model = rbm(early_stopping="pseudo_likelihood")
+    contains(message(ValueError, model.fit, bars), "validation_fraction", "RBMTransformer")
+    model = rbm(validation_fraction=0.5)
+    contains(message(ValueError, model.fit, bars[:1]), "at least 2 rows", "RBMTransformer")
+
+
+def test_early_stopping_by_a_pseudo_likelihood_that_does_not_exist(real):
+    setting = {"early_stopping": "pseudo_likelihood", "validation_fraction": 0.2}
+    model = rbm(visible="gaussian", **setting)
+    contains(message(ValueError, model.fit, real), "'free_energy_gap'", "visible='gaussian'")
+
+
+def test_unknown_method_of_sampling(bars):
+    text = message(ValueError, rbm().fit(bars).sample, method="guess")
+    contains(text, "RBMTransformer", "'tempering'", "'guess'")
+
+
+def test_chains_of_another_number_of_temperatures(bars):
+    model = rbm(algorithm="pt", n_temperatures=4, n_chains=3, warm_start=True).fit(bars)
+    assert model.h_samples_.shape[0] == 12
+    model.set_params(n_temperatures=5)
+    contains(message(ValueError, model.fit, bars), "h_samples_", "n_temperatures=5")
 
 
 def test_pseudo_likelihood_of_real_values(real):

@@ -52,7 +52,7 @@ def take_step(parameters):
 
 @pytest.fixture
 def spy(monkeypatch):
-    """What the negative phase of "cd" and "pcd" was given and has filled, step by step."""
+    """What the negative phase was given and has filled, step by step."""
     seen = []
 
     def watched(phase):
@@ -68,8 +68,8 @@ def spy(monkeypatch):
 
         return Watched
 
-    for name in ("cd", "pcd"):
-        monkeypatch.setitem(NEGATIVE_PHASES, name, watched(NEGATIVE_PHASES[name]))
+    for name, phase in list(NEGATIVE_PHASES.items()):
+        monkeypatch.setitem(NEGATIVE_PHASES, name, watched(phase))
     return seen
 
 
@@ -86,7 +86,7 @@ def given_phase(monkeypatch):
         algorithm = "given"
         from_data = False
 
-        def __init__(self, rbm, n_chains, stream, state):
+        def __init__(self, rbm, settings, stream, state, memory, base_bias):
             pass
 
         def n_rows(self, n_data):

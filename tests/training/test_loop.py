@@ -36,7 +36,7 @@ def _run(trainer, X, n_epochs, hooks, parameters):
     return parameters(trainer)
 
 
-@pytest.mark.parametrize("algorithm", ["cd", "pcd"])
+@pytest.mark.parametrize("algorithm", ["cd", "pcd", "fpcd", "pt"])
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
 @pytest.mark.parametrize(
     ("visible", "hidden"),
@@ -76,7 +76,7 @@ def test_backends_agree(
         np.testing.assert_allclose(entries[1][name], entries[0][name], rtol=1e-7, err_msg=name)
 
 
-@pytest.mark.parametrize("algorithm", ["cd", "pcd"])
+@pytest.mark.parametrize("algorithm", ["cd", "pcd", "fpcd", "pt"])
 def test_goes_on_exactly(backend, ref, make_trainer, hooks, parameters, algorithm):
     """Four epochs are two, a pickled state, and two more: bit for bit."""
     tiny = ref.make_tiny("gaussian", "bernoulli")
@@ -112,7 +112,7 @@ def test_no_global_random_state(backend, ref, make_trainer, hooks, parameters):
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
-@pytest.mark.parametrize("algorithm", ["cd", "pcd"])
+@pytest.mark.parametrize("algorithm", ["cd", "pcd", "fpcd", "pt"])
 @pytest.mark.parametrize("hidden", ["bernoulli", "relu", "softmax"])
 @pytest.mark.parametrize("container", [sp.csr_matrix, sp.csr_array])
 def test_sparse_rows(backend, ref, make_trainer, hooks, parameters, algorithm, hidden, container):
@@ -301,7 +301,7 @@ def _diverging(ref, make_trainer, backend, **settings):
     return tiny, make_trainer(tiny, backend, **settings)
 
 
-@pytest.mark.parametrize("algorithm", ["cd", "pcd"])
+@pytest.mark.parametrize("algorithm", ["cd", "pcd", "fpcd", "pt"])
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov"])
 @pytest.mark.parametrize("centring", [False, True])
 def test_divergence(backend, ref, make_trainer, hooks, parameters, algorithm, optimizer, centring):
@@ -320,7 +320,7 @@ def test_divergence(backend, ref, make_trainer, hooks, parameters, algorithm, op
         np.testing.assert_array_equal(array, expected[name], err_msg=name)
 
 
-@pytest.mark.parametrize("algorithm", ["cd", "pcd"])
+@pytest.mark.parametrize("algorithm", ["cd", "pcd", "fpcd", "pt"])
 @pytest.mark.parametrize("centring", [False, True])
 def test_training_can_go_on_after_divergence(
     backend, ref, make_trainer, hooks, parameters, algorithm, centring

@@ -8,7 +8,7 @@ every layer of a deeper model; whatever is particular to a kind of unit is in it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -85,6 +85,21 @@ class Units(ABC):
     def couple(self, v: Array) -> Array:
         """What the weights see of the values."""
         return v
+
+    def with_bias(self, bias: Array) -> Self:
+        """The same units with another bias."""
+        return type(self)(self.backend, bias, self.log_variance, self.groups)
+
+    def cgf_change(self, a: Array, old: Units, old_factor: float, factor: float) -> Array:
+        """``cgf(factor * a)`` minus that of ``old`` at ``old_factor * a``; shape (n_rows,).
+
+        Both biases must be the same multiples of one bias as the inputs of ``a``.
+        """
+        return self.cgf(factor * a) - old.cgf(old_factor * a)
+
+    def energy_change(self, v: Array, old: Units) -> Array:
+        """``self_energy(v)`` minus that of ``old``, which differs in the bias; (n_rows,)."""
+        return self.self_energy(v) - old.self_energy(v)
 
     @property
     def n_states(self) -> int | None:

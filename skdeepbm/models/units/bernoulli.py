@@ -26,8 +26,19 @@ class BernoulliUnits(Units):
     def cgf(self, a: Array) -> Array:
         return self.backend.xp.sum(self.backend.softplus(a + self.bias), axis=1)
 
+    def cgf_change(self, a: Array, old: Units, old_factor: float, factor: float) -> Array:
+        if factor:
+            bias = self.bias / factor
+        else:
+            bias = old.bias / old_factor if old_factor else old.bias
+        return self.backend.softplus_change(a, bias, old_factor, factor)
+
     def self_energy(self, v: Array) -> Array:
         return -self.backend.matmul(v, self.bias)
+
+    def energy_change(self, v: Array, old: Units) -> Array:
+        # linear in the bias: the difference first, so that nothing cancels
+        return self.backend.matmul(v, old.bias - self.bias)
 
     @property
     def n_states(self) -> int:

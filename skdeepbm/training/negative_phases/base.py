@@ -5,18 +5,46 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import numpy as np
+
 from skdeepbm.backends import Array, Stream
 from skdeepbm.models.rbm import RBM
+from skdeepbm.training.settings import TrainingSettings
 
 
 class NegativePhase(ABC):
-    """Produces visible states of the model and the expected hidden states given them."""
+    """Produces visible states of the model and the expected hidden states given them.
+
+    Parameters
+    ----------
+    rbm : RBM
+        In training.
+    settings : TrainingSettings
+    stream : Stream
+    state : array or None
+        Chains to go on from, as :attr:`state` returned them.
+    memory : dict
+        What else to go on from, as :attr:`memory` returned it; empty at first.
+    base_bias : ndarray or None
+        Visible bias of independent units with the data's mean, where that is known.
+    """
 
     algorithm: ClassVar[str]
     #: whether the chains start from hidden states drawn given the data
     from_data: ClassVar[bool]
     #: whether visible states are drawn; otherwise they are expectations
     draw_visible: bool = True
+
+    @abstractmethod
+    def __init__(
+        self,
+        rbm: RBM,
+        settings: TrainingSettings,
+        stream: Stream,
+        state: Array | None,
+        memory: dict[str, Any],
+        base_bias: np.ndarray | None,
+    ) -> None: ...
 
     @abstractmethod
     def n_rows(self, n_data: int) -> int:
@@ -37,9 +65,17 @@ class NegativePhase(ABC):
         """Host copy of what persists from batch to batch."""
         return None
 
-    def copy_chains(self) -> Array | None:
-        """Copy of the chains on the device, for :meth:`restore_chains`."""
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Host copy of what persists besides the chains."""
+        return {}
+
+    def learn(self, gradient: Array, steps: Array, gain: float) -> None:
+        """Take notice of an update: ``gain`` times the gradient of weights and of both biases."""
+
+    def copy_chains(self) -> Any:
+        """Copy of all that persists, on the device, for :meth:`restore_chains`."""
         return None
 
-    def restore_chains(self, copied: Array | None) -> None:
+    def restore_chains(self, copied: Any) -> None:
         """Go back to copied chains."""

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from skdeepbm.backends import Array, Stream
 from skdeepbm.models.rbm import RBM
 from skdeepbm.sampling import gibbs_chain
 from skdeepbm.training.negative_phases.base import NegativePhase
+from skdeepbm.training.settings import TrainingSettings
 
 
 class ContrastiveDivergence(NegativePhase):
     """CD-k. The data drive a drawn hidden state; later steps go on from the chain.
 
-    With ``draw_visible=False`` reconstructions are probabilities (Hinton 2010, section 3.2), which
-    suits data that are probabilities themselves, such as grey values: drawn reconstructions vary
-    more than such data can.
+    With ``visible_states="mean"`` reconstructions are probabilities (Hinton 2010, section 3.2),
+    which suits data that are probabilities themselves, such as grey values: drawn reconstructions
+    vary more than such data can.
     """
 
     algorithm = "cd"
     from_data = True
 
-    def __init__(self, rbm: RBM, n_chains: int, stream: Stream, state: Array | None) -> None:
-        pass
+    def __init__(
+        self,
+        rbm: RBM,
+        settings: TrainingSettings,
+        stream: Stream,
+        state: Array | None,
+        memory: dict[str, Any],
+        base_bias: np.ndarray | None,
+    ) -> None:
+        self.draw_visible = settings.visible_states == "draw"
 
     def n_rows(self, n_data: int) -> int:
         return n_data

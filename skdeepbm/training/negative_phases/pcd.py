@@ -10,6 +10,7 @@ from skdeepbm.backends import Array, Stream
 from skdeepbm.models.rbm import RBM
 from skdeepbm.sampling import gibbs_chain
 from skdeepbm.training.negative_phases.base import NegativePhase
+from skdeepbm.training.settings import TrainingSettings
 
 
 class PersistentContrastiveDivergence(NegativePhase):
@@ -18,8 +19,17 @@ class PersistentContrastiveDivergence(NegativePhase):
     algorithm = "pcd"
     from_data = False
 
-    def __init__(self, rbm: RBM, n_chains: int, stream: Stream, state: Array | None) -> None:
+    def __init__(
+        self,
+        rbm: RBM,
+        settings: TrainingSettings,
+        stream: Stream,
+        state: Array | None,
+        memory: dict[str, Any],
+        base_bias: np.ndarray | None,
+    ) -> None:
         self.backend = rbm.backend
+        n_chains = settings.n_chains or settings.batch_size
         dtype = rbm.weights.dtype
         if state is None:
             # what hidden units do at the mean of independent visible units
@@ -41,8 +51,8 @@ class PersistentContrastiveDivergence(NegativePhase):
     ) -> None:
         gibbs_chain(rbm, self.h, n_steps, stream, v, h_mean, draw_last=True)
 
-    def copy_chains(self) -> Array | None:
+    def copy_chains(self) -> Any:
         return self.backend.xp.asarray(self.h, copy=True)
 
-    def restore_chains(self, copied: Array | None) -> None:
+    def restore_chains(self, copied: Any) -> None:
         self.h = copied
