@@ -48,6 +48,16 @@ def mnist() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return X[:60_000], y[:60_000], X[60_000:], y[60_000:]
 
 
+@cache
+def alphadigits() -> tuple[np.ndarray, str]:
+    """Binary Alphadigits, (1404, 320) float32; without SKDEEPBM_DATA digits with pixels > 0.5."""
+    folder = data_folder()
+    if folder is None:
+        return (digits()[0] > 0.5).astype(np.float32), "digits, pixels > 0.5"
+    found = np.load(folder / "alphadigits" / "binaryalphadigs.npz")
+    return found["X"].reshape(-1, 320).astype(np.float32), "Binary Alphadigits"
+
+
 def movie_features() -> sp.csr_matrix | None:
     """Binary movie features (9742, 561) with 0.45 % ones; None without SKDEEPBM_DATA."""
     folder = data_folder()
