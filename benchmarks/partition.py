@@ -29,7 +29,7 @@ def model(visible: str, scale: float, seed: int) -> RBMTransformer:
 
 def accuracy(quick: bool) -> list[dict[str, Any]]:
     results = []
-    for visible, n_models in (("bernoulli", 200), ("gaussian", 40)):
+    for visible, n_models in (("bernoulli", 200), ("gaussian", 20)):
         for scale in (0.1, 1.0, 2.0):
             errors, covered, seeds = [], 0, range(5 if quick else n_models)
             for seed in seeds:
