@@ -31,7 +31,7 @@ _EVEN = np.linspace(0.0, 1.0, _PILOT_STAGES + 1)
 #: standard error of log Z (nats) that automatic choices aim at, and the fewest and most stages
 _WANTED_ERROR, _FEWEST, _MOST = 0.01, 1000, 10_000
 #: runs of an automatic choice at first and at most, and the multiplications that more may take
-_FIRST_RUNS, _MOST_RUNS, _BUDGET = 100, 2000, 2**38
+_FIRST_RUNS, _MOST_RUNS, _BUDGET = 100, 2000, 2**35
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,9 @@ def forward_estimate(rbm: RBM, path: Plan, n_runs: int | None, stream: Stream) -
         return anneal(rbm, v, path.betas, path.base_bias, stream)[0]
 
     log_weights = runs(n_runs or _FIRST_RUNS)
-    cost = path.betas.size * rbm.visible.size * rbm.hidden.size
+    n_v, n_h = rbm.visible.size, rbm.hidden.size
+    # a draw takes about as long as fifty multiplications in a product
+    cost = path.betas.size * (n_v * n_h + 50 * (n_v + n_h))
     most = min(_MOST_RUNS, _BUDGET // cost)
     while n_runs is None and log_weights.size < most:
         value, _, upper, _ = log_mean_weight(log_weights)
