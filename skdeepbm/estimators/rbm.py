@@ -206,7 +206,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where the data had names that are all strings.
 
     Raises

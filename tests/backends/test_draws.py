@@ -92,7 +92,8 @@ def test_softplus_change_of_nothing(backend, rng, dtype):
     x, bias = (backend.asarray(rng.normal(0, 9, s).astype(dtype)) for s in ((9, 130), 130))
     for beta in (0.0, 0.3, 1.0):
         found = backend.to_host(backend.softplus_change(x, bias, beta, beta))
-        np.testing.assert_array_equal(found, np.zeros(9))
+        # a compiler may round the two equal exponentials of a ratio differently
+        np.testing.assert_allclose(found, np.zeros(9), atol=1e-6)
 
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])

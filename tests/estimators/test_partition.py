@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
+from threadpoolctl import threadpool_limits
 
 from skdeepbm import RBMTransformer
 from skdeepbm.datasets import make_bars_and_stripes
@@ -80,8 +81,11 @@ def test_grid_search_ranks_by_held_out_likelihood(bars):
     found = []
     for n_jobs in (1, 2):
         search = GridSearchCV(RBMTransformer(n_iter=5, random_state=0), grid, cv=2, n_jobs=n_jobs)
-        found.append(search.fit(X).cv_results_["mean_test_score"])
-    np.testing.assert_array_equal(found[0], found[1])
+        with threadpool_limits(1):
+            found.append(search.fit(X).cv_results_["mean_test_score"])
+    # the oldest BLAS rounds differently in a worker, also on one thread
+    rtol = 0 if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else 1e-6
+    np.testing.assert_allclose(found[0], found[1], rtol=rtol)
     assert np.isfinite(found[0]).all()
     assert np.unique(found[0]).size == 4
 
