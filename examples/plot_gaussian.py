@@ -59,8 +59,8 @@ for n, score in zip(numbers, scores, strict=True):
 
 # %%
 # Linear correlations dominate these measurements: ten real-valued factors describe them better than
-# sixteen binary hidden units. Standardised rows keep their correlations; whitened ones
-# (``PCA(whiten=True)`` instead of the scaler) leave only what is beyond them for the RBM to learn.
+# sixteen binary hidden units. Whitening (``PCA(whiten=True)`` after the scaler) takes correlations
+# away; it suits data with structure beyond them, such as patches of images.
 import matplotlib.pyplot as plt
 
 figure, axis = plt.subplots(figsize=(5.5, 3.5), layout="constrained")

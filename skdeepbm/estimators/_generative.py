@@ -99,6 +99,15 @@ class GenerativeMixin(BoltzmannBase):
         -------
         errors : ndarray of shape (n_gibbs_steps,)
             Squared error after 1, 2, ... passes, averaged over rows and features.
+
+        Examples
+        --------
+        >>> from skdeepbm import RBMTransformer
+        >>> from skdeepbm.datasets import make_bars_and_stripes
+        >>> X = make_bars_and_stripes(3)
+        >>> rbm = RBMTransformer(n_components=8, n_iter=200, random_state=0).fit(X)
+        >>> rbm.reconstruction_curve(X, n_gibbs_steps=3).shape
+        (3,)
         """
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
 

@@ -121,6 +121,7 @@ class LikelihoodMixin(BoltzmannBase):
             as `n_runs` (100), evenly spaced among the rows. Their estimate is high on average
             where the other is low, so that both together show what to trust; training or test
             rows serve well.
+            With rows given, ``"auto"`` means ``"ais"``.
         random_state : int, RandomState instance or None, default=None
             Of the runs. None goes on from the seed of `fit`, so that every call gives the same.
 
@@ -130,6 +131,14 @@ class LikelihoodMixin(BoltzmannBase):
             With ``value`` in nats, ``lower`` and ``upper`` (three standard errors of the runs'
             weights to both sides), ``method``, ``reverse``, ``n_runs``, ``n_temperatures`` and
             ``effective_sample_size``.
+
+        Raises
+        ------
+        ValueError
+            If an argument makes no sense, or the states of neither layer can be enumerated where
+            ``method="exact"``.
+        FloatingPointError
+            If the model has no finite partition function.
 
         References
         ----------
@@ -147,6 +156,11 @@ class LikelihoodMixin(BoltzmannBase):
         """
         check_is_fitted(self, self._fitted_names)
         self._check_partition(method, n_runs, n_temperatures)
+        if method == "exact" and reverse is not None:
+            raise ValueError(
+                f"reverse of {type(self).__name__}.log_partition belongs to method='ais'; an exact "
+                "value needs no second estimate."
+            )
         enumerable = self._is_enumerable()
         if method == "exact" or (method == "auto" and enumerable and reverse is None):
             backend = self._resolve_backend(fitted=True)
@@ -170,10 +184,14 @@ class LikelihoodMixin(BoltzmannBase):
         temperatures = n_temperatures
         if not isinstance(n_temperatures, str) and np.ndim(n_temperatures):
             temperatures = np.asarray(n_temperatures, dtype=np.float64)
-        with backend.quiet():
-            return estimated_log_partition(
-                self._model(backend, dtype), n_runs, temperatures, self._runs(random_state), rows
-            )
+        seed = self._runs(random_state)
+        try:
+            with backend.quiet():
+                return estimated_log_partition(
+                    self._model(backend, dtype), n_runs, temperatures, seed, rows
+                )
+        except FloatingPointError as error:
+            raise FloatingPointError(f"{type(self).__name__}.log_partition: {error}") from error
 
     def _runs(self, random_state: Any) -> np.random.SeedSequence:
         """Seed of the runs: that of `fit`, whatever was drawn since, unless one is given."""

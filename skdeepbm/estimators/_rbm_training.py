@@ -220,7 +220,6 @@ class RBMTrainingMixin(BoltzmannBase):
         if getattr(self, "_algorithm", self.algorithm) != self.algorithm:
             # what another algorithm carried over means nothing to this one
             state.memory, state.chains = {}, None
-        self._algorithm = self.algorithm
         n_levels = self.n_temperatures if self.algorithm == "pt" else 1
         if state.chains is not None and len(state.chains) % n_levels:
             raise ValueError(
@@ -241,7 +240,7 @@ class RBMTrainingMixin(BoltzmannBase):
         # another seed than that of the starting weights, the same in every call
         seed = np.random.SeedSequence(self._entropy, spawn_key=(TRAINING,))
         sparse = sp.issparse(X) and backend.name == "numpy"
-        self._fit_backend = backend.name
+        self._fit_backend, self._algorithm = backend.name, self.algorithm
         return Trainer(rbm, settings, state, seed, sparse)
 
     def _learning_rate(self) -> Any:

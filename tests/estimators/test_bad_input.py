@@ -474,6 +474,17 @@ def test_senseless_runs_of_the_partition_function(setting, wanted, bars):
     contains(text, wanted, "RBMTransformer.log_partition")
 
 
+def test_reverse_runs_of_an_exact_value(bars):
+    text = message(ValueError, rbm().fit(bars).log_partition, "exact", reverse=bars)
+    contains(text, "reverse", "RBMTransformer.log_partition", "method='ais'")
+
+
+def test_model_without_a_partition_function(real):
+    model = rbm(visible="gaussian", hidden="gaussian", n_iter=0).fit(real)
+    model.components_ = 50.0 * np.ones_like(model.components_)
+    contains(message(FloatingPointError, model.log_partition), "RBMTransformer", "not finite")
+
+
 def test_early_stopping_without_held_out_rows(bars):
     model = rbm(early_stopping="pseudo_likelihood")
     contains(message(ValueError, model.fit, bars), "validation_fraction", "RBMTransformer")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
@@ -39,6 +40,12 @@ def test_both_directions_hold_the_truth_between_them(model, bars):
     assert found.n_runs == 30
     assert found.n_temperatures == 300
     assert found.value - 0.3 < exact < found.reverse + 0.3
+
+
+def test_reverse_runs_from_sparse_rows(model, bars):
+    setting = {"n_runs": 10, "n_temperatures": 30}
+    dense = model.log_partition(reverse=bars, **setting)
+    assert model.log_partition(reverse=sp.csr_array(bars), **setting) == dense
 
 
 def test_the_same_in_every_call_unless_told_otherwise(model):

@@ -35,7 +35,6 @@ class NegativePhase(ABC):
     #: whether visible states are drawn; otherwise they are expectations
     draw_visible: bool = True
 
-    @abstractmethod
     def __init__(
         self,
         rbm: RBM,
@@ -44,7 +43,12 @@ class NegativePhase(ABC):
         state: Array | None,
         memory: dict[str, Any],
         base_bias: np.ndarray | None,
-    ) -> None: ...
+    ) -> None:
+        self.backend, self.settings = rbm.backend, settings
+        self._begin(rbm, stream, state, memory, base_bias)
+
+    def _begin(self, rbm: RBM, stream: Stream, state: Any, memory: dict, base_bias: Any) -> None:
+        """Set up what a kind of negative phase needs; the arguments are the constructor's."""
 
     @abstractmethod
     def n_rows(self, n_data: int) -> int:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from skdeepbm.backends import Array, Stream
 from skdeepbm.models.rbm import RBM
 from skdeepbm.sampling import gibbs_chain
 from skdeepbm.training.negative_phases.base import NegativePhase
-from skdeepbm.training.settings import TrainingSettings
 
 
 class ContrastiveDivergence(NegativePhase):
@@ -24,16 +21,8 @@ class ContrastiveDivergence(NegativePhase):
     algorithm = "cd"
     from_data = True
 
-    def __init__(
-        self,
-        rbm: RBM,
-        settings: TrainingSettings,
-        stream: Stream,
-        state: Array | None,
-        memory: dict[str, Any],
-        base_bias: np.ndarray | None,
-    ) -> None:
-        self.draw_visible = settings.visible_states == "draw"
+    def _begin(self, rbm: RBM, stream: Stream, state: Any, memory: dict, base_bias: Any) -> None:
+        self.draw_visible = self.settings.visible_states == "draw"
 
     def n_rows(self, n_data: int) -> int:
         return n_data

@@ -10,7 +10,6 @@ from skdeepbm.backends import Array, Stream
 from skdeepbm.models.rbm import RBM
 from skdeepbm.sampling import gibbs_chain
 from skdeepbm.training.negative_phases.pcd import PersistentContrastiveDivergence
-from skdeepbm.training.settings import TrainingSettings
 
 _FAST = ("fast weights", "fast biases")
 
@@ -25,17 +24,9 @@ class FastPersistentContrastiveDivergence(PersistentContrastiveDivergence):
 
     algorithm = "fpcd"
 
-    def __init__(
-        self,
-        rbm: RBM,
-        settings: TrainingSettings,
-        stream: Stream,
-        state: Array | None,
-        memory: dict[str, Any],
-        base_bias: np.ndarray | None,
-    ) -> None:
-        super().__init__(rbm, settings, stream, state, memory, base_bias)
-        self.rate, self.decay = settings.fast_learning_rate, settings.fast_decay
+    def _begin(self, rbm: RBM, stream: Stream, state: Any, memory: dict, base_bias: Any) -> None:
+        super()._begin(rbm, stream, state, memory, base_bias)
+        self.rate, self.decay = self.settings.fast_learning_rate, self.settings.fast_decay
         dtype = rbm.weights.dtype
         if memory:
             self.weights, self.biases = (

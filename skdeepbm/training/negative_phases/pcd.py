@@ -10,7 +10,6 @@ from skdeepbm.backends import Array, Stream
 from skdeepbm.models.rbm import RBM
 from skdeepbm.sampling import gibbs_chain
 from skdeepbm.training.negative_phases.base import NegativePhase
-from skdeepbm.training.settings import TrainingSettings
 
 
 class PersistentContrastiveDivergence(NegativePhase):
@@ -19,17 +18,8 @@ class PersistentContrastiveDivergence(NegativePhase):
     algorithm = "pcd"
     from_data = False
 
-    def __init__(
-        self,
-        rbm: RBM,
-        settings: TrainingSettings,
-        stream: Stream,
-        state: Array | None,
-        memory: dict[str, Any],
-        base_bias: np.ndarray | None,
-    ) -> None:
-        self.backend = rbm.backend
-        n_chains = settings.n_chains or settings.batch_size
+    def _begin(self, rbm: RBM, stream: Stream, state: Any, memory: dict, base_bias: Any) -> None:
+        n_chains = self.settings.n_chains or self.settings.batch_size
         dtype = rbm.weights.dtype
         if state is None:
             # what hidden units do at the mean of independent visible units

@@ -10,7 +10,6 @@ from skdeepbm.backends import Array, Stream
 from skdeepbm.models.rbm import RBM
 from skdeepbm.sampling.tempering import ParallelTempering, spaced
 from skdeepbm.training.negative_phases.base import NegativePhase
-from skdeepbm.training.settings import TrainingSettings
 
 
 class ParallelTemperingPhase(NegativePhase):
@@ -23,17 +22,8 @@ class ParallelTemperingPhase(NegativePhase):
     algorithm = "pt"
     from_data = False
 
-    def __init__(
-        self,
-        rbm: RBM,
-        settings: TrainingSettings,
-        stream: Stream,
-        state: Array | None,
-        memory: dict[str, Any],
-        base_bias: np.ndarray | None,
-    ) -> None:
-        self.backend = backend = rbm.backend
-        dtype = rbm.weights.dtype
+    def _begin(self, rbm: RBM, stream: Stream, state: Any, memory: dict, base_bias: Any) -> None:
+        backend, settings, dtype = self.backend, self.settings, rbm.weights.dtype
         n = settings.n_chains or settings.batch_size
         if base_bias is None:
             base_bias = np.zeros(rbm.visible.size)
