@@ -362,7 +362,7 @@ def bernoulli_epoch32(
 ) -> None:
     """A whole epoch of CD-k or PCD-k on Bernoulli units, in place.
 
-    The algorithm of ``training.trainer`` step by step, with the same random numbers; the tests
+    The algorithm of ``training.rbm_trainer`` step by step, with the same random numbers; the tests
     hold the two against each other. Parameters are float32, ``X`` of any float dtype; ``offsets``
     is empty without centring; ``chains`` is empty for CD.
     """

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend
-from skdeepbm.estimators._base import TRAINING, VALIDATION, BoltzmannBase, host_dtype
+from skdeepbm.estimators._base import TRAINING, host_dtype
+from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._likelihood import has_pseudo_likelihood
+from skdeepbm.estimators._training import TrainingMixin
 from skdeepbm.estimators._validation import (
     check_data,
     repair_range,
@@ -23,15 +23,15 @@ from skdeepbm.estimators._validation import (
 from skdeepbm.evaluation.pseudo_likelihood import pseudo_log_likelihood
 from skdeepbm.models import RBM
 from skdeepbm.models.units import UNITS
-from skdeepbm.training import Rows, Trainer, TrainingSettings, TrainingState
-from skdeepbm.training.monitor import MEASURES, monitored_rows
+from skdeepbm.training import RBMTrainer, Rows, TrainingSettings
+from skdeepbm.training.monitor import monitored_rows
 from skdeepbm.training.optimizers import OPTIMIZERS
 from skdeepbm.training.schedules import value_at
 from skdeepbm.training.start import column_moments, initial_parameters
 
 
-class RBMTrainingMixin(BoltzmannBase):
-    """What `fit` and `partial_fit` of an RBM are made of."""
+class RBMTrainingMixin(TrainingMixin):
+    """What training an RBM needs besides the order of things."""
 
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> RBM:
         self._check_shapes()
@@ -83,19 +83,6 @@ class RBMTrainingMixin(BoltzmannBase):
                 f"The fitted arrays of {type(self).__name__} do not fit together: {found}; they "
                 f"must have the shapes {wanted}{known}."
             )
-
-    @contextmanager
-    def _untouched_if_bad(self) -> Iterator[None]:
-        """Take back what a check of the data set, if the data fail it."""
-        names = ("n_features_in_", "feature_names_in_")
-        before = {name: self.__dict__[name] for name in names if name in self.__dict__}
-        try:
-            yield
-        except Exception:
-            for name in names:
-                self.__dict__.pop(name, None)
-            self.__dict__.update(before)
-            raise
 
     def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
         """Hyper-parameters and data, checked before anything of the estimator changes."""
@@ -175,35 +162,7 @@ class RBMTrainingMixin(BoltzmannBase):
         self._adopt(n_batches, float(variance.mean()))
         self._training.base_bias = start["visible_bias"]
 
-    def _resume(self, n_batches: int) -> None:
-        """Go on from the last call, or adopt parameters that somebody set without training."""
-        state = getattr(self, "_training", None)
-        if state is None:
-            self._adopt(n_batches, 0.0)
-        elif any(
-            np.shape(saved["slots"][0]) != np.shape(self.components_)[::-1]
-            for name, saved in state.optimizer.items()
-            if name == "weights"
-        ):
-            # another number of components than was trained
-            self.__dict__.pop("h_samples_", None)
-            self._adopt(n_batches, self._data_variance)
-
-    def _adopt(self, n_batches: int, data_variance: float) -> None:
-        """Begin the bookkeeping of a model that has parameters and has not been trained."""
-        if not hasattr(self, "_entropy"):
-            self._entropy = self._seed().entropy
-        self._training = TrainingState(n_batches=n_batches)
-        if hasattr(self, "log_variance_visible_"):
-            self._training.log_variance_floor = self.log_variance_visible_ + np.log(1e-3)
-        self._data_variance = data_variance
-        self.n_iter_ = 0
-        self.history_: dict[str, np.ndarray] = {
-            name: np.empty((0, len(self.components_)) if name == "weight_norm" else 0)
-            for name in (*MEASURES, "epoch_time")
-        }
-
-    def _trainer(self, backend: Backend, X: Any) -> Trainer:
+    def _trainer(self, backend: Backend, X: Any) -> RBMTrainer:
         dtype = np.dtype(self.training_dtype or host_dtype(self.components_))
         rbm = self._model(backend, dtype, copy_arrays=True)
         state = copy.copy(self._training)
@@ -241,7 +200,7 @@ class RBMTrainingMixin(BoltzmannBase):
         seed = np.random.SeedSequence(self._entropy, spawn_key=(TRAINING,))
         sparse = sp.issparse(X) and backend.name == "numpy"
         self._fit_backend, self._algorithm = backend.name, self.algorithm
-        return Trainer(rbm, settings, state, seed, sparse)
+        return RBMTrainer(rbm, settings, state, seed, sparse)
 
     def _learning_rate(self) -> Any:
         if not isinstance(self.learning_rate, str):
@@ -269,21 +228,8 @@ class RBMTrainingMixin(BoltzmannBase):
         expected = self.algorithm == "cd" and not UNITS[self.visible].has_variance
         return "mean" if expected else "draw"
 
-    def _held_out(self, n_rows: int) -> np.ndarray | None:
-        """Rows that are kept from training, the same in every call for one number of rows."""
-        if not self.validation_fraction:
-            return None
-        n = min(max(1, round(self.validation_fraction * n_rows)), n_rows - 1)
-        if n < 1:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction!r} of {type(self).__name__} needs "
-                f"at least 2 rows; X has {n_rows}."
-            )
-        seed = np.random.SeedSequence(self._entropy, spawn_key=(VALIDATION,))
-        return np.sort(np.random.Generator(np.random.SFC64(seed)).permutation(n_rows)[:n])
-
-    def _monitored_pseudo_likelihood(
-        self, trainer: Trainer, rows: Rows, among: np.ndarray | None = None
+    def _printed(
+        self, trainer: RBMTrainer, rows: Rows, among: np.ndarray | None = None
     ) -> float | None:
         """Mean exact pseudo-likelihood of rows that the history is measured on."""
         if not has_pseudo_likelihood(self):
@@ -296,7 +242,7 @@ class RBMTrainingMixin(BoltzmannBase):
             total += float(trainer.backend.xp.sum(pseudo_log_likelihood(trainer.rbm, v)))
         return total / index.size
 
-    def _fitted_arrays(self, trainer: Trainer) -> dict[str, np.ndarray]:
+    def _fitted_arrays(self, trainer: RBMTrainer) -> dict[str, np.ndarray]:
         """The public fitted arrays of a model in training: on the host, in the data's dtype."""
         names = {
             "weights": "components_",
@@ -311,20 +257,5 @@ class RBMTrainingMixin(BoltzmannBase):
             found[names[name]] = host.T if name == "weights" else host
         return found
 
-    def _store(self, trainer: Trainer, entries: list[dict[str, Any]]) -> None:
-        """Public arrays, history and the state to go on from.
-
-        After a divergence the trainer holds what the last good epoch ended with.
-        """
-        for name, array in self._fitted_arrays(trainer).items():
-            setattr(self, name, array)
-        self._training = trainer.save_state()
-        if self._training.chains is not None:
-            self.h_samples_ = self._training.chains.astype(self.components_.dtype)
-            self._training.chains = None
-        self.n_iter_ += len(entries)
-        if entries:
-            self.history_ = {
-                name: np.concatenate([old, np.array([entry[name] for entry in entries])])
-                for name, old in self.history_.items()
-            }
+    def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
+        warn_of_base_rate(self, entries, self._data_variance, n_rows)

@@ -12,15 +12,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skdeepbm.backends import Array, get_backend
 from skdeepbm.estimators._base import host_dtype
-from skdeepbm.estimators._early_stopping import CRITERIA, EarlyStopping
-from skdeepbm.estimators._fitting import EpochHooks, warn_of_base_rate
+from skdeepbm.estimators._early_stopping import CRITERIA
 from skdeepbm.estimators._generative import GenerativeMixin
 from skdeepbm.estimators._likelihood import LikelihoodMixin
 from skdeepbm.estimators._rbm_training import RBMTrainingMixin
 from skdeepbm.evaluation.exact import enumerable_side
-from skdeepbm.exceptions import DivergenceError
 from skdeepbm.models.units import UNITS
-from skdeepbm.training import Rows
 from skdeepbm.training.negative_phases import NEGATIVE_PHASES
 from skdeepbm.training.optimizers import OPTIMIZERS
 
@@ -406,51 +403,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         self : RBMTransformer
             The fitted estimator.
         """
-        backend = self._resolve_backend(X)
-        going_on = self.warm_start and hasattr(self, "components_")
-        with self._untouched_if_bad():
-            X = self._check_training(backend, X, going_on, self.n_iter)
-            n_batches = -(-X.shape[0] // self.batch_size)
-            if not going_on:
-                self._start(backend, X, n_batches)
-            else:
-                self._resume(n_batches)
-        trainer = self._trainer(backend, X)
-        rows = Rows(backend, X, host_dtype(trainer.rbm.weights))
-        context = self._init_callback_context(max_subtasks=self.n_iter)
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        held_out = self._held_out(X.shape[0])
-        stopping = None
-        if self.early_stopping is not None:
-            stopping = EarlyStopping(
-                self.early_stopping,
-                self.n_iter_no_change,
-                lambda: self._monitored_pseudo_likelihood(trainer, rows, held_out),
-                trainer.copies,
-                trainer.restore,
-            )
-        hooks = EpochHooks(
-            self,
-            context,
-            X,
-            y,
-            fitted_arrays=lambda: self._fitted_arrays(trainer),
-            pseudo_likelihood=lambda: self._monitored_pseudo_likelihood(trainer, rows),
-            early_stopping=stopping,
-        )
-        try:
-            trainer.run(rows, self.n_iter, hooks, held_out)
-        except DivergenceError as error:
-            raise DivergenceError(f"{type(self).__name__}: {error}") from error
-        finally:
-            # also after an interrupt or an error in a callback: what was learned is kept
-            if stopping is not None:
-                stopping.finish()
-            self._store(trainer, hooks.entries)
-        context.call_on_fit_task_end(
-            estimator=self, X=X, y=y, reconstruction_attributes=lambda: self._fitted_arrays(trainer)
-        )
-        warn_of_base_rate(self, hooks.entries, self._data_variance, rows.n_rows)
+        self._fit(X, y)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -473,23 +426,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         self : RBMTransformer
             The estimator.
         """
-        going_on = hasattr(self, "components_")
-        backend = self._resolve_backend(X)
-        with self._untouched_if_bad():
-            X = self._check_training(backend, X, going_on, 1)
-            if not going_on:
-                self._start(backend, X, 1)
-            else:
-                self._resume(1)
-        trainer = self._trainer(backend, X)
-        batch = Rows(backend, X, host_dtype(trainer.rbm.weights)).batch(np.arange(X.shape[0]))
-        entries: list[dict[str, Any]] = []
-        try:
-            entries.append(trainer.update(batch))
-        except DivergenceError as error:
-            raise DivergenceError(f"{type(self).__name__}: {error}") from error
-        finally:
-            self._store(trainer, entries)
+        self._partial_fit(X)
         return self
 
     # -- the fitted model ----------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Gradient estimators, penalties, optimisers, schedules and the epoch loop."""
 
 from skdeepbm.training.batches import Batch, Rows
+from skdeepbm.training.rbm_trainer import RBMTrainer
 from skdeepbm.training.settings import TrainingSettings, TrainingState
 from skdeepbm.training.trainer import Trainer
 
-__all__ = ["Batch", "Rows", "Trainer", "TrainingSettings", "TrainingState"]
+__all__ = ["Batch", "RBMTrainer", "Rows", "Trainer", "TrainingSettings", "TrainingState"]

@@ -11,13 +11,13 @@ from skdeepbm.training.negative_phases.pcd import PersistentContrastiveDivergenc
 from skdeepbm.training.optimizers import SGD
 
 if TYPE_CHECKING:
-    from skdeepbm.training.trainer import Trainer
+    from skdeepbm.training.rbm_trainer import RBMTrainer
 
 # multiplications in a product: above, the products outweigh what calling them costs
 _SMALL = 2**18
 
 
-def is_fusible(trainer: Trainer, rows: Rows) -> bool:
+def is_fusible(trainer: RBMTrainer, rows: Rows) -> bool:
     """Whether epochs can be handed over: Bernoulli units, dense host rows, nothing unusual on."""
     rbm, settings = trainer.rbm, trainer.settings
     return (
@@ -33,7 +33,7 @@ def is_fusible(trainer: Trainer, rows: Rows) -> bool:
     )
 
 
-def run_epoch(trainer: Trainer, rows: Rows, order: np.ndarray) -> None:
+def run_epoch(trainer: RBMTrainer, rows: Rows, order: np.ndarray) -> None:
     """One epoch, the same as the trainer's steps would do."""
     settings, rbm = trainer.settings, trainer.rbm
     rate, momentum, n_steps = trainer.scheduled()

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skdeepbm.training import Batch, Trainer, TrainingSettings, TrainingState
+from skdeepbm.training import Batch, RBMTrainer, TrainingSettings, TrainingState
 from skdeepbm.training.negative_phases import NEGATIVE_PHASES, NegativePhase
 
 
 def _make_trainer(tiny, backend, *, dtype=np.float64, state=None, seed=0, sparse=False, **settings):
     settings = {"centring": False, "learning_rate": 1.0, **settings}
-    return Trainer(
+    return RBMTrainer(
         tiny.rbm(backend, dtype),
         TrainingSettings(**settings),
         TrainingState() if state is None else state,

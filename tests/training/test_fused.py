@@ -6,7 +6,7 @@ import pytest
 from skdeepbm.backends.numpy_backend import NumpyBackend
 from skdeepbm.models.rbm import RBM
 from skdeepbm.models.units import BernoulliUnits
-from skdeepbm.training import Rows, Trainer, TrainingSettings, TrainingState, trainer
+from skdeepbm.training import RBMTrainer, Rows, TrainingSettings, TrainingState, rbm_trainer
 
 
 class _Hooks:
@@ -30,7 +30,7 @@ def _train(rows, **settings):
     original = backend.bernoulli_epoch
     backend.bernoulli_epoch = lambda *arguments: (used.append(1), original(*arguments))
     state = TrainingState()
-    machine = Trainer(rbm, TrainingSettings(**settings), state, np.random.SeedSequence(1))
+    machine = RBMTrainer(rbm, TrainingSettings(**settings), state, np.random.SeedSequence(1))
     machine.run(Rows(backend, rows, np.float32), 3, _Hooks())
     return machine, len(used)
 
@@ -55,7 +55,7 @@ def test_equals_steps(monkeypatch, settings, dtype):
     rows = np.random.default_rng(2).integers(0, 2, (23, 9)).astype(dtype)
     settings = {"batch_size": 5, "learning_rate": 0.05, **settings}
     fused, n_fused = _train(rows, **settings)
-    monkeypatch.setattr(trainer, "is_fusible", lambda *_: False)
+    monkeypatch.setattr(rbm_trainer, "is_fusible", lambda *_: False)
     steps, n_steps = _train(rows, **settings)
     assert (n_fused, n_steps) == (3, 0)
     for name, array in steps.parameters().items():

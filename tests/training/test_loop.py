@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from skdeepbm.datasets import make_bars_and_stripes
 from skdeepbm.exceptions import DivergenceError
 from skdeepbm.schedules import Linear
-from skdeepbm.training import Batch, Rows, Trainer, TrainingSettings, TrainingState
+from skdeepbm.training import Batch, RBMTrainer, Rows, TrainingSettings, TrainingState
 from skdeepbm.training.start import initial_parameters
 
 FULL = {
@@ -268,7 +268,7 @@ def test_learns_bars_and_stripes(plain, ref, hooks, parameters, algorithm, optim
         n_gibbs_steps=3,
         centring=centring,
     )
-    trainer = Trainer(tiny.rbm(plain), settings, TrainingState(), np.random.SeedSequence(1))
+    trainer = RBMTrainer(tiny.rbm(plain), settings, TrainingState(), np.random.SeedSequence(1))
     after = tiny.with_parameters(**_run(trainer, X, 500, hooks, parameters)).log_likelihood(X)
     # independent pixels: -6.24; the best there is: -log 14 = -2.64
     assert after > -4.8

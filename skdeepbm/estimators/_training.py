@@ -1,0 +1,198 @@
+"""`fit` and `partial_fit` of every estimator that is trained in epochs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from skdeepbm.backends import Backend
+from skdeepbm.estimators._base import VALIDATION, BoltzmannBase, host_dtype
+from skdeepbm.estimators._early_stopping import EarlyStopping
+from skdeepbm.estimators._fitting import EpochHooks
+from skdeepbm.exceptions import DivergenceError
+from skdeepbm.training import Rows, Trainer, TrainingState
+from skdeepbm.training.monitor import MEASURES
+
+
+class TrainingMixin(BoltzmannBase):
+    """The order of things in a fit; a subclass says what the data must be and what is trained."""
+
+    n_iter: int
+    batch_size: int
+    warm_start: bool
+    validation_fraction: float
+    early_stopping: str | None
+    n_iter_no_change: int
+    components_: np.ndarray
+    n_iter_: int
+    history_: dict[str, np.ndarray]
+
+    # -- what an estimator adds ----------------------------------------------------------
+
+    @abstractmethod
+    def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
+        """Hyper-parameters and data, checked before anything of the estimator changes."""
+
+    @abstractmethod
+    def _start(self, backend: Backend, X: Any, n_batches: int) -> None:
+        """Set the starting parameters from the data."""
+
+    @abstractmethod
+    def _trainer(self, backend: Backend, X: Any) -> Trainer:
+        """Trainer of the model that the public arrays describe."""
+
+    @abstractmethod
+    def _fitted_arrays(self, trainer: Any) -> dict[str, np.ndarray]:
+        """The public fitted arrays of a model in training: on the host, in the data's dtype."""
+
+    @abstractmethod
+    def _printed(self, trainer: Any, rows: Rows, among: np.ndarray | None = None) -> float | None:
+        """What a printed line reports and early stopping looks at, if there is such a thing."""
+
+    @abstractmethod
+    def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
+        """Warn if the fitted model is no better than one without hidden units."""
+
+    # -- fitting -------------------------------------------------------------------------
+
+    def _fit(self, X: Any, y: Any) -> None:
+        backend = self._resolve_backend(X)
+        going_on = self.warm_start and hasattr(self, "components_")
+        with self._untouched_if_bad():
+            X = self._check_training(backend, X, going_on, self.n_iter)
+            n_batches = -(-X.shape[0] // self.batch_size)
+            if not going_on:
+                self._start(backend, X, n_batches)
+            else:
+                self._resume(n_batches)
+        trainer = self._trainer(backend, X)
+        rows = Rows(backend, X, host_dtype(trainer.parameters()["weights"]))
+        context = self._init_callback_context(max_subtasks=self.n_iter)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        held_out = self._held_out(X.shape[0])
+        stopping = None
+        if self.early_stopping is not None:
+            stopping = EarlyStopping(
+                self.early_stopping,
+                self.n_iter_no_change,
+                lambda: self._printed(trainer, rows, held_out),
+                trainer.copies,
+                trainer.restore,
+            )
+        hooks = EpochHooks(
+            self,
+            context,
+            X,
+            y,
+            fitted_arrays=lambda: self._fitted_arrays(trainer),
+            pseudo_likelihood=lambda: self._printed(trainer, rows),
+            early_stopping=stopping,
+        )
+        try:
+            trainer.run(rows, self.n_iter, hooks, held_out)
+        except DivergenceError as error:
+            raise DivergenceError(f"{type(self).__name__}: {error}") from error
+        finally:
+            # also after an interrupt or an error in a callback: what was learned is kept
+            if stopping is not None:
+                stopping.finish()
+            self._store(trainer, hooks.entries)
+        context.call_on_fit_task_end(
+            estimator=self, X=X, y=y, reconstruction_attributes=lambda: self._fitted_arrays(trainer)
+        )
+        self._warn_of_base_rate(hooks.entries, rows.n_rows)
+
+    def _partial_fit(self, X: Any) -> None:
+        going_on = hasattr(self, "components_")
+        backend = self._resolve_backend(X)
+        with self._untouched_if_bad():
+            X = self._check_training(backend, X, going_on, 1)
+            if not going_on:
+                self._start(backend, X, 1)
+            else:
+                self._resume(1)
+        trainer = self._trainer(backend, X)
+        rows = Rows(backend, X, host_dtype(trainer.parameters()["weights"]))
+        entries: list[dict[str, Any]] = []
+        try:
+            entries.append(trainer.update(rows.batch(np.arange(X.shape[0]))))
+        except DivergenceError as error:
+            raise DivergenceError(f"{type(self).__name__}: {error}") from error
+        finally:
+            self._store(trainer, entries)
+
+    @contextmanager
+    def _untouched_if_bad(self) -> Iterator[None]:
+        """Take back what a check of the data set, if the data fail it."""
+        names = ("n_features_in_", "feature_names_in_")
+        before = {name: self.__dict__[name] for name in names if name in self.__dict__}
+        try:
+            yield
+        except Exception:
+            for name in names:
+                self.__dict__.pop(name, None)
+            self.__dict__.update(before)
+            raise
+
+    def _held_out(self, n_rows: int) -> np.ndarray | None:
+        """Rows that are kept from training, the same in every call for one number of rows."""
+        if not self.validation_fraction:
+            return None
+        n = min(max(1, round(self.validation_fraction * n_rows)), n_rows - 1)
+        if n < 1:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction!r} of {type(self).__name__} needs "
+                f"at least 2 rows; X has {n_rows}."
+            )
+        seed = np.random.SeedSequence(self._entropy, spawn_key=(VALIDATION,))
+        return np.sort(np.random.Generator(np.random.SFC64(seed)).permutation(n_rows)[:n])
+
+    def _resume(self, n_batches: int) -> None:
+        """Go on from the last call, or adopt parameters that somebody set without training."""
+        state = getattr(self, "_training", None)
+        if state is None:
+            self._adopt(n_batches, 0.0)
+        elif any(
+            np.shape(saved["slots"][0]) != np.shape(self.components_)[::-1]
+            for name, saved in state.optimizer.items()
+            if name == "weights"
+        ):
+            # another number of components than was trained
+            self.__dict__.pop("h_samples_", None)
+            self._adopt(n_batches, self._data_variance)
+
+    def _adopt(self, n_batches: int, data_variance: float) -> None:
+        """Begin the bookkeeping of a model that has parameters and has not been trained."""
+        if not hasattr(self, "_entropy"):
+            self._entropy = self._seed().entropy
+        self._training = TrainingState(n_batches=n_batches)
+        if hasattr(self, "log_variance_visible_"):
+            self._training.log_variance_floor = self.log_variance_visible_ + np.log(1e-3)
+        self._data_variance = data_variance
+        self.n_iter_ = 0
+        self.history_: dict[str, np.ndarray] = {
+            name: np.empty((0, len(self.components_)) if name == "weight_norm" else 0)
+            for name in (*MEASURES, "epoch_time")
+        }
+
+    def _store(self, trainer: Trainer, entries: list[dict[str, Any]]) -> None:
+        """Public arrays, history and the state to go on from.
+
+        After a divergence the trainer holds what the last good epoch ended with.
+        """
+        for name, array in self._fitted_arrays(trainer).items():
+            setattr(self, name, array)
+        self._training = trainer.save_state()
+        if self._training.chains is not None:
+            self.h_samples_ = self._training.chains.astype(self.components_.dtype)
+            self._training.chains = None
+        self.n_iter_ += len(entries)
+        if entries:
+            self.history_ = {
+                name: np.concatenate([old, np.array([entry[name] for entry in entries])])
+                for name, old in self.history_.items()
+            }

@@ -1,0 +1,221 @@
+"""Steps of RBM training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skdeepbm.backends import Array
+from skdeepbm.models.rbm import RBM
+from skdeepbm.training.batches import Batch, Rows
+from skdeepbm.training.contrast import Contrast, View
+from skdeepbm.training.fused import is_fusible, run_epoch
+from skdeepbm.training.monitor import measure
+from skdeepbm.training.negative_phases import NEGATIVE_PHASES
+from skdeepbm.training.penalties import constrain_norm, sparsity_gradient
+from skdeepbm.training.settings import TrainingSettings, TrainingState
+from skdeepbm.training.trainer import Trainer
+
+
+class RBMTrainer(Trainer):
+    """Trains an RBM in place.
+
+    Parameters
+    ----------
+    rbm : RBM
+        Its arrays must be the trainer's own, C-contiguous and writable.
+    settings : TrainingSettings
+    state : TrainingState
+        Read at the start; :meth:`save_state` writes it back.
+    seed : SeedSequence
+        Of the random streams, where ``state`` holds none yet.
+    sparse : bool, default=False
+        Whether batches will come as CSR.
+    """
+
+    def __init__(
+        self,
+        rbm: RBM,
+        settings: TrainingSettings,
+        state: TrainingState,
+        seed: np.random.SeedSequence,
+        sparse: bool = False,
+    ) -> None:
+        backend = rbm.backend
+        super().__init__(backend, settings, state, seed)
+        self.rbm = rbm
+        dtype = rbm.weights.dtype
+        self.negative = NEGATIVE_PHASES[settings.algorithm](
+            rbm, settings, self.stream, state.chains, state.memory, state.base_bias
+        )
+        n_outer = 2 * settings.centring + (settings.sparsity_cost > 0)
+        self.contrast = Contrast(
+            backend, rbm.visible.size, rbm.hidden.size, n_outer, dtype, not sparse
+        )
+        # both biases in one vector, so that one operation serves both
+        self.biases = backend.xp.concat([rbm.visible.bias, rbm.hidden.bias])
+        rbm.visible.bias, rbm.hidden.bias = self.contrast.split(self.biases)
+        self.offsets = self._offsets()
+        self.offset = None if self.offsets is None else self.contrast.split(self.offsets)
+        self.activity = None if state.activity is None else backend.asarray(state.activity, dtype)
+
+    def _offsets(self) -> Array | None:
+        """Centring offsets of both layers in one vector."""
+        if not self.settings.centring:
+            return None
+        backend, rbm = self.backend, self.rbm
+        dtype = rbm.weights.dtype
+        if self.state.offsets is not None:
+            return backend.asarray(np.array(self.state.offsets), dtype)
+        # the start is a model of independent units: their means are the offsets
+        v = rbm.visible.mean(backend.zeros((1, rbm.visible.size), dtype))
+        h = rbm.hidden.mean(rbm.hidden_input(v))
+        return backend.xp.concat([v[0, :], h[0, :]])
+
+    def save_state(self) -> TrainingState:
+        def saved(array: Array | None) -> np.ndarray | None:
+            return None if array is None else np.array(self.backend.to_host(array))
+
+        state = super().save_state()
+        state.offsets, state.activity = saved(self.offsets), saved(self.activity)
+        state.chains, state.memory = self.negative.state, self.negative.memory
+        return state
+
+    def carried(self) -> Any:
+        offsets = None if self.offsets is None else self.copy(self.offsets)
+        return self.negative.copy_chains(), offsets, self.activity
+
+    def put_back(self, carried: Any) -> None:
+        chains, offsets, self.activity = carried
+        if offsets is not None:
+            self.backend.store(offsets, self.offsets)
+        self.negative.restore_chains(chains)
+
+    def measure(self, rows: Array, previous_weights: Array, held_out: Array | None) -> dict:
+        return measure(self.rbm, rows, previous_weights, held_out)
+
+    def epoch(self, rows: Rows, order: np.ndarray) -> None:
+        if is_fusible(self, rows):
+            run_epoch(self, rows, order)
+            self.state.epoch += 1
+        else:
+            super().epoch(rows, order)
+
+    def data_rows(self, n: int) -> Array:
+        return self.contrast.view(n, self.negative.n_rows(n)).v0
+
+    def step(self, batch: Batch) -> None:
+        rbm, backend, contrast = self.rbm, self.backend, self.contrast
+        rate, momentum, n_steps = self.scheduled()
+        n = batch.n_rows
+        view = contrast.view(n, self.negative.n_rows(n))
+        if batch.dense is None:
+            a = backend.store(batch.csr @ rbm.weights, view.h0)
+        else:
+            if batch.dense is not view.v0:
+                backend.store(batch.dense, view.v0)
+            a = rbm.hidden_input(view.v0, out=view.h0)
+        if self.negative.from_data:
+            rbm.hidden.sample(a, self.stream, mean=view.h0, out=view.drawn)
+        else:
+            rbm.hidden.mean(a, out=view.h0)
+        self.negative.run(rbm, view.drawn, n_steps, self.stream, view.v1, view.h1)
+
+        variance_gradient = self._variance_gradient(view) if rbm.visible.has_variance else None
+        gain = self.optimizer.gain(rate)
+        v0 = view.v0
+        if batch.dense is None:
+            backend.store(np.asarray(batch.csr.mean(axis=0)).reshape(-1), contrast.data_mean[0])
+            v0 = None
+        backend.phase_statistics(
+            v0, view.h0, view.v1, view.h1, gain, contrast.data_mean, contrast.difference
+        )
+        if variance_gradient is not None:
+            self._ascend_variance(variance_gradient, rate, momentum)
+        self._ascend(batch, view, rate, momentum, gain)
+        self.count()
+
+    def _ascend(self, batch: Batch, view: View, rate: float, momentum: float, gain: float) -> None:
+        """Move weights, biases and offsets, once the statistics of both phases are there."""
+        settings, rbm, backend, contrast = self.settings, self.rbm, self.backend, self.contrast
+        penalty = None
+        if self.offset is not None:
+            backend.outer_rows(contrast.difference, self.offset, gain, view.outer_v, view.outer_h)
+        if settings.sparsity_cost > 0:
+            mean_v, mean_h = contrast.data_mean
+            self.activity, penalty = sparsity_gradient(self.activity, mean_h, settings)
+            inputs = mean_v if self.offset is None else mean_v - self.offset[0]
+            backend.store(inputs, view.outer_v[-1, :])
+            backend.store(gain * penalty, view.outer_h[-1, :])
+        gradient = contrast.weights_gradient(batch, view)
+        steps = gain * contrast.differences
+        visible_step, hidden_step = contrast.split(steps)
+        if penalty is not None:
+            hidden_step += gain * penalty
+        if self.offset is not None:
+            # the offsets enter the biases of the uncentred parameters
+            mu, lam = self.offset
+            moved = backend.both_products(gradient, lam, rbm.visible.couple(mu))
+            visible_step -= moved[0]
+            hidden_step -= moved[1]
+        if settings.l1_penalty:
+            gradient -= gain * settings.l1_penalty * backend.xp.sign(rbm.weights)
+        self.negative.learn(gradient, steps, gain)
+        update = self.optimizer.update
+        update("weights", rbm.weights, gradient, rate, momentum, settings.weight_decay)
+        update("biases", self.biases, steps, rate, momentum)
+        if settings.max_norm is not None:
+            constrain_norm(rbm, settings.max_norm)
+        if self.offsets is not None:
+            backend.follow(self.offsets, contrast.data_means, settings.centring_rate)
+
+    def _variance_gradient(self, view: View) -> Array:
+        """``-dE/dz``, data minus model (Cho et al. 2011).
+
+        That is ``exp(-z) [(v - b)^2 / 2 - v (W h)]``. With offsets the biases of the centred
+        parameters stay put instead, so that the result does not depend on where zero is:
+        ``exp(-z) [(v - b')^2 / 2 - (v - mu) (W (h - lambda))]`` with ``b' = b + W lambda``.
+        """
+        rbm, xp = self.rbm, self.backend.xp
+        log_variance: Array = rbm.visible.log_variance
+        bias, mu, silent = rbm.visible.bias, 0.0, 0.0
+        if self.offset is not None:
+            mu = self.offset[0]
+            silent = self.backend.matmul(rbm.weights, self.offset[1])
+            bias = bias + silent
+        phases = []
+        for v, h in ((view.v0, view.h0), (view.v1, view.h1)):
+            centred = v - bias
+            interaction = (v - mu) * (rbm.visible_input(h) - silent)
+            phases.append(xp.mean(0.5 * centred * centred - interaction, axis=0))
+        return xp.exp(-log_variance) * (phases[0] - phases[1])
+
+    def _ascend_variance(self, gradient: Array, rate: float, momentum: float) -> None:
+        """Move the log-variances, and keep each above its floor."""
+        backend, rbm = self.backend, self.rbm
+        xp = backend.xp
+        log_variance: Array = rbm.visible.log_variance
+        before = xp.exp(-log_variance)
+        rate = self.settings.variance_rate * rate
+        step = self.optimizer.gain(rate) * gradient
+        self.optimizer.update("log variance", log_variance, step, rate, momentum)
+        if self.state.log_variance_floor is not None:
+            floor = backend.asarray(self.state.log_variance_floor, log_variance.dtype)
+            backend.store(xp.maximum(log_variance, floor), log_variance)
+        if self.offset is not None:
+            # the hidden bias of the centred parameters stays put
+            moved = self.offset[0] * (xp.exp(-log_variance) - before)
+            hidden_bias = rbm.hidden.bias
+            hidden_bias -= backend.matmul(rbm.weights.T, moved)
+
+    def parameters(self) -> dict[str, Array]:
+        rbm = self.rbm
+        found = {
+            "weights": rbm.weights,
+            "visible_bias": rbm.visible.bias,
+            "hidden_bias": rbm.hidden.bias,
+        }
+        if rbm.visible.log_variance is not None:
+            found["log_variance"] = rbm.visible.log_variance
+        return found
