@@ -2,8 +2,15 @@
 
 from skdeepbm import schedules
 from skdeepbm.backends import config_context, get_config
-from skdeepbm.estimators import RBMTransformer
+from skdeepbm.estimators import RBMTransformer, ReplicatedSoftmax
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["RBMTransformer", "__version__", "config_context", "get_config", "schedules"]
+__all__ = [
+    "RBMTransformer",
+    "ReplicatedSoftmax",
+    "__version__",
+    "config_context",
+    "get_config",
+    "schedules",
+]

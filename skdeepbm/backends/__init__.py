@@ -10,10 +10,12 @@ from skdeepbm.backends._registry import (
     resolve_backend,
 )
 from skdeepbm.backends.base import Array, Backend, DType, Stream
+from skdeepbm.backends.counts import Counts
 
 __all__ = [
     "Array",
     "Backend",
+    "Counts",
     "DType",
     "Stream",
     "check_backend",

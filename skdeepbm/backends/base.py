@@ -166,7 +166,21 @@ class Backend(ABC):
         hot = xp.expand_dims(columns, axis=0) == xp.expand_dims(first, axis=1)
         return self.store(xp.astype(hot, p.dtype), out)
 
-    def multinomial(self, n_draws: np.ndarray, p: Array, stream: Stream) -> Array:
+    def exponentiate(self, x: Array, bias: Array) -> Array:
+        """Turn ``x`` into ``exp(x + bias)`` up to a factor per row that keeps it finite.
+
+        Returns
+        -------
+        log_sum : array of shape (n_rows,)
+            ``log(sum(exp(x + bias)))`` of each row.
+        """
+        xp = self.xp
+        x += bias
+        top = xp.max(x, axis=1, keepdims=True)
+        x[...] = xp.exp(x - top)
+        return top[:, 0] + xp.log(xp.sum(x, axis=1))
+
+    def multinomial(self, n_draws: np.ndarray, p: Array, stream: Stream) -> Any:
         """Counts of ``n_draws[i]`` independent draws from row ``i`` of ``p``.
 
         Parameters
@@ -178,22 +192,56 @@ class Backend(ABC):
 
         Returns
         -------
-        counts : array of shape (n_rows, n_categories)
-            In the dtype of ``p``; row ``i`` sums to ``n_draws[i]`` exactly.
+        counts : array, or :class:`skdeepbm.backends.counts.Counts`, of shape \
+                (n_rows, n_categories)
+            In the dtype of ``p``; row ``i`` sums to ``n_draws[i]`` exactly. The methods beside
+            this one work on both.
         """
-        xp = self.xp
-        counts = self.zeros(tuple(p.shape), p.dtype)
-        cdf = xp.cumulative_sum(p, axis=1)
-        last = p.shape[1] - 1
-        for i, n in enumerate(n_draws.tolist()):
-            if n:
-                u = self.uniform((n,), stream, p.dtype) * cdf[i, -1]
-                k = xp.clip(xp.searchsorted(cdf[i, :], u, side="right"), max=last)
-                # draws sorted by category: the count of a category is the length of its run
-                edges = xp.searchsorted(
-                    xp.sort(k), self.asarray(np.arange(p.shape[1] + 1)), side="left"
-                )
-                counts[i, :] = xp.astype(edges[1:] - edges[:-1], p.dtype)
+        xp, (n, width) = self.xp, p.shape
+        place = self._places(n_draws, p, stream)
+        # sorted places: the count of a category is the length of its run
+        edges = xp.searchsorted(xp.sort(place), self.asarray(np.arange(n * width + 1)), side="left")
+        return xp.reshape(xp.astype(edges[1:] - edges[:-1], p.dtype), (n, width))
+
+    def _places(self, n_draws: np.ndarray, p: Array, stream: Stream) -> Array:
+        """Index of each draw in the flattened ``p``; those of a row follow those of the last."""
+        xp, (n, width) = self.xp, p.shape
+        row = self.asarray(np.repeat(np.arange(n), n_draws))
+        # one running sum over all rows in double precision: a row is a piece of it
+        cdf = xp.cumulative_sum(xp.astype(xp.reshape(p, (-1,)), xp.float64))
+        end = cdf[width - 1 :: width]
+        start = xp.concat([self.zeros((1,), np.float64), end[:-1]])
+        u = self.uniform((int(n_draws.sum()),), stream, np.float64)
+        target = xp.take(start, row) + u * xp.take(end - start, row)
+        place = xp.searchsorted(cdf, target, side="right")
+        return xp.clip(place, min=row * width, max=(row + 1) * width - 1)
+
+    def counts(self, csr: Any) -> Any:
+        """Counts from a CSR array on the host."""
+        return self.asarray(csr.toarray())
+
+    def row_sums(self, counts: Any) -> Array:
+        """Sum of each row of counts."""
+        return self.xp.sum(counts, axis=1)
+
+    def counts_matmul(self, counts: Any, b: Array) -> Array:
+        """Product of counts and a matrix with a row for each category."""
+        return self.matmul(counts, b)
+
+    def counts_transposed_matmul(self, counts: Any, b: Array) -> Array:
+        """Product of the transpose of counts and a matrix with a row for each of their rows."""
+        return self.matmul(counts.T, b)
+
+    def weighted_counts(self, counts: Any, weights: np.ndarray) -> Array:
+        """Sum over rows of counts times a weight for each row, which is on the host."""
+        return self.matmul(counts.T, self.asarray(weights, counts.dtype))
+
+    def take_counts(self, counts: Any, index: np.ndarray) -> Any:
+        """Rows ``index`` (host integers) of counts."""
+        return self.take_rows(counts, index)
+
+    def dense(self, counts: Any) -> Array:
+        """What :meth:`multinomial` returned, as an array."""
         return counts
 
     # -- fused steps of training ---------------------------------------------------------
@@ -282,6 +330,28 @@ class Backend(ABC):
             parameter += step
         else:
             parameter += velocity
+
+    def adam_update(
+        self,
+        parameter: Array,
+        first: Array,
+        second: Array,
+        step: Array,
+        betas: tuple[float, float],
+        rate: float,
+        correction: float,
+        epsilon: float,
+    ) -> None:
+        """Ascent by Adam's rule, in place.
+
+        ``first`` and ``second`` follow ``step`` and its square at the rates ``1 - betas``; the
+        parameter moves by ``rate * first / (sqrt(second / correction) + epsilon)``.
+        """
+        first *= betas[0]
+        first += (1.0 - betas[0]) * step
+        second *= betas[1]
+        second += (1.0 - betas[1]) * step * step
+        parameter += rate * first / (self.xp.sqrt(second / correction) + epsilon)
 
     def bernoulli_epoch(self, *arguments: Any) -> None:
         """Whole epoch of CD or PCD on Bernoulli units; only where ``compiled_epochs``."""

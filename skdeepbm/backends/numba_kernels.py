@@ -229,6 +229,35 @@ def momentum_update(
             parameter[i] += velocity[i]
 
 
+@_jit
+def adam_update(
+    parameter: Any,
+    first: Any,
+    second: Any,
+    step: Any,
+    beta1: Any,
+    beta2: Any,
+    rate: Any,
+    correction: Any,
+    epsilon: Any,
+) -> None:
+    one = parameter.dtype.type(1.0)
+    for i in range(parameter.size):
+        first[i] = beta1 * first[i] + (one - beta1) * step[i]
+        second[i] = beta2 * second[i] + (one - beta2) * step[i] * step[i]
+        parameter[i] += rate * first[i] / (np.sqrt(second[i] / correction) + epsilon)
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath=True)
+def _add_bias(row: Any, bias: Any) -> Any:
+    """Add ``bias`` to a row in place; returns the greatest element."""
+    top = np.float32(-np.inf)
+    for j in range(row.size):
+        row[j] += bias[j]
+        top = max(top, row[j])
+    return top
+
+
 # Products of matrices so small that a call of BLAS takes longer than they do. Reordering sums is
 # allowed, dropping NaN and infinity is not.
 _product = njit(
@@ -302,6 +331,110 @@ def _transposed_matmul(a: Any, b: Any, out: Any) -> None:
             x0 = a[r, k]
             for j in range(width):
                 out[k, j] += x0 * b[r, j]
+
+
+@_fused
+def _exp_row(row: Any, top: Any) -> None:
+    for j in range(row.size):
+        row[j] = _exp32(row[j] - top)
+
+
+@_product
+def _sum_row(row: Any) -> Any:
+    total = 0.0
+    for start in range(0, row.size, 256):
+        chunk = np.float32(0.0)
+        for j in range(start, min(start + 256, row.size)):
+            chunk += row[j]
+        total += np.float64(chunk)
+    return total
+
+
+@_jit
+def exponentiate32(x: Any, bias: Any, log_sum: Any) -> None:
+    """``x`` becomes ``exp(x + bias - top)`` with the greatest element of each row as ``top``."""
+    for i in range(x.shape[0]):
+        top = _add_bias(x[i], bias)
+        _exp_row(x[i], top)
+        log_sum[i] = top + np.float32(np.log(_sum_row(x[i])))
+
+
+@_product
+def _running_sums(row: Any, sums: Any) -> Any:
+    """Sums of the row up to every 16th element."""
+    total = 0.0
+    for b in range(sums.size):
+        part = 0.0
+        for j in range(16 * b, min(16 * b + 16, row.size)):
+            part += np.float64(row[j])
+        total += part
+        sums[b] = total
+    return total
+
+
+@_jit
+def multinomial(p: Any, ends: Any, state: Any, words: Any, columns: Any) -> None:
+    """Columns drawn from the rows of ``p``; those of row ``i`` lie before ``ends[i + 1]``.
+
+    ``words`` has room for a word per draw. A table of where to begin (Chen & Asau 1974) finds the
+    sixteen columns of a draw, a running sum the column.
+    """
+    n, width = p.shape
+    used = words[: columns.size]
+    _fill(used, state)
+    n_blocks = (width + 15) // 16
+    sums, guide = np.empty(n_blocks), np.empty(n_blocks, np.int64)
+    for i in range(n):
+        if ends[i] == ends[i + 1]:
+            continue
+        row = p[i]
+        total = _running_sums(row, sums)
+        b = 0
+        for g in range(n_blocks):
+            while b < n_blocks - 1 and sums[b] * n_blocks <= g * total:
+                b += 1
+            guide[g] = b
+        for t in range(ends[i], ends[i + 1]):
+            u = np.float64(used[t] >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+            target = u * total
+            b = guide[int(u * n_blocks)]
+            while b > 0 and sums[b - 1] > target:
+                b -= 1
+            while b < n_blocks - 1 and sums[b] <= target:
+                b += 1
+            below = sums[b - 1] if b > 0 else 0.0
+            j = 16 * b
+            # counting without leaving the loop: a wrong guess of the end would cost more
+            for k in range(16 * b, min(16 * b + 16, width)):
+                below += np.float64(row[k])
+                j += below <= target
+            columns[t] = min(j, min(16 * b + 16, width) - 1)
+
+
+@_product
+def csr_matmul(data: Any, indices: Any, indptr: Any, b: Any, out: Any) -> None:
+    """``out = A b`` for a CSR matrix A."""
+    width = b.shape[1]
+    out[:] = 0
+    for i in range(out.shape[0]):
+        row = out[i]
+        for t in range(indptr[i], indptr[i + 1]):
+            x, other = data[t], b[indices[t]]
+            for j in range(width):
+                row[j] += x * other[j]
+
+
+@_product
+def csr_transposed_matmul(data: Any, indices: Any, indptr: Any, b: Any, out: Any) -> None:
+    """``out = A^T b`` for a CSR matrix A."""
+    width = b.shape[1]
+    out[:] = 0
+    for i in range(indptr.size - 1):
+        other = b[i]
+        for t in range(indptr[i], indptr[i + 1]):
+            x, row = data[t], out[indices[t]]
+            for j in range(width):
+                row[j] += x * other[j]
 
 
 @_product

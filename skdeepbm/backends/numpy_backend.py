@@ -12,6 +12,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 
 from skdeepbm.backends.base import Array, Backend, DType, Stream
+from skdeepbm.backends.counts import Counts
 
 _WORDS: Any = ctypes.c_uint64 * 4
 
@@ -182,6 +183,84 @@ class NumpyBackend(Backend):
         kernel(mean, bias, stream.words, stream.scratch(x.size), drawn)
         return drawn
 
+    def exponentiate(self, x: Array, bias: Array) -> Array:
+        if self.compiled and x.dtype == np.float32 and x.flags.c_contiguous:
+            log_sum = np.empty(len(x), np.float32)
+            self._kernels.exponentiate32(x, bias, log_sum)
+            return log_sum
+        x += bias
+        top = x.max(axis=1)
+        x -= top[:, None]
+        np.exp(x, out=x)
+        return top + np.log(x.sum(axis=1))
+
+    def multinomial(self, n_draws: np.ndarray, p: Array, stream: Any) -> Counts:
+        n, width = p.shape
+        ends = np.concatenate([[0], np.cumsum(n_draws)])
+        if self.compiled and p.flags.c_contiguous:
+            columns = np.empty(ends[-1], np.int32)
+            words = stream.scratch(columns.size)
+            self._kernels.multinomial(p, ends, stream.words, words, columns)
+        else:
+            columns = self._places(n_draws, p, stream) - np.repeat(np.arange(n) * width, n_draws)
+        return Counts(np.ones(columns.size, p.dtype), columns, ends, (n, width))
+
+    def _places(self, n_draws: np.ndarray, p: Array, stream: Any) -> Array:
+        # sums of sixteen elements first: the search in them is several times faster
+        n, width = p.shape
+        flat = np.zeros(-(-p.size // 16) * 16)
+        flat[: p.size] = p.reshape(-1)
+        blocks = flat.reshape(-1, 16)
+        above = np.concatenate([[0.0], np.cumsum(np.dot(blocks, np.ones(16)))])
+        block, inside = np.divmod(np.arange(n) * width, 16)
+        start = above[block] + (blocks[block] * (np.arange(16) < inside[:, None])).sum(axis=1)
+        total = np.diff(np.append(start, above[-1]))
+        row = np.repeat(np.arange(n), n_draws)
+        u = self.uniform((row.size,), stream, np.float64)
+        target = start[row] + u * total[row]
+        block = np.searchsorted(above[1:-1], target, side="right")
+        sums = np.cumsum(blocks[block], axis=1)
+        sums += above[block, None]
+        place = 16 * block + (sums <= target[:, None]).sum(axis=1)
+        return np.clip(place, row * width, row * width + width - 1)
+
+    def counts(self, csr: Any) -> Counts:
+        return Counts.of(csr)
+
+    def counts_matmul(self, counts: Any, b: Array) -> Array:
+        if not isinstance(counts, Counts):
+            return np.dot(counts, b)
+        if not self.compiled:
+            return counts.csr @ b
+        out = np.empty((counts.shape[0], b.shape[1]), b.dtype)
+        self._kernels.csr_matmul(counts.data, counts.indices, counts.indptr, b, out)
+        return out
+
+    def counts_transposed_matmul(self, counts: Any, b: Array) -> Array:
+        if not isinstance(counts, Counts):
+            return np.dot(counts.T, b)
+        if not self.compiled:
+            return counts.csr.T @ b
+        out = np.empty((counts.shape[1], b.shape[1]), b.dtype)
+        self._kernels.csr_transposed_matmul(counts.data, counts.indices, counts.indptr, b, out)
+        return out
+
+    def weighted_counts(self, counts: Any, weights: np.ndarray) -> Array:
+        if not isinstance(counts, Counts):
+            return super().weighted_counts(counts, weights)
+        each = np.repeat(weights, np.diff(counts.indptr)) * counts.data
+        sums = np.bincount(counts.indices, weights=each, minlength=counts.shape[1])
+        return sums.astype(counts.dtype)
+
+    def take_counts(self, counts: Any, index: np.ndarray) -> Any:
+        return counts.rows(index) if isinstance(counts, Counts) else counts[index]
+
+    def row_sums(self, counts: Any) -> Array:
+        return counts.sums() if isinstance(counts, Counts) else super().row_sums(counts)
+
+    def dense(self, counts: Any) -> Array:
+        return counts.csr.toarray() if isinstance(counts, Counts) else counts
+
     def phase_statistics(
         self,
         v0: Array | None,
@@ -263,6 +342,25 @@ class NumpyBackend(Backend):
             np.multiply(parameter, decay, out=step)
             velocity -= step
         parameter += velocity
+
+    def adam_update(
+        self,
+        parameter: Array,
+        first: Array,
+        second: Array,
+        step: Array,
+        betas: tuple[float, float],
+        rate: float,
+        correction: float,
+        epsilon: float,
+    ) -> None:
+        if not self.compiled:
+            super().adam_update(parameter, first, second, step, betas, rate, correction, epsilon)
+            return
+        kind = parameter.dtype.type
+        arrays = (array.reshape(-1) for array in (parameter, first, second, step))
+        numbers = (kind(number) for number in (*betas, rate, correction, epsilon))
+        self._kernels.adam_update(*arrays, *numbers)
 
     def bernoulli_epoch(self, *arguments: Any) -> None:
         *head, stream, rate, momentum, decay, nesterov, centring_rate = arguments

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepbm.backends import Array, Backend, get_backend, owner_of, resolve_backend
 from skdeepbm.estimators._validation import check_data, repair_range
@@ -86,15 +86,39 @@ class BoltzmannBase(
         """Backend, validated rows and model for a method that evaluates ``X``."""
         check_is_fitted(self, self._fitted_names)
         backend = self._resolve_backend(X, fitted=True)
-        kind = UNITS[self.visible]
-        X = check_data(self, X, backend, reset=False, sparse=kind.sparse)
+        X = self._check_rows(X, backend, warn)
         if X.shape[1] != self._n_visible and not hasattr(self, "n_features_in_"):
             raise ValueError(
                 f"X has {X.shape[1]} features, but the parameters of {type(self).__name__} are for "
                 f"{self._n_visible}."
             )
-        X, _ = repair_range(self, X, kind, warn=warn)
         return backend, X, self._model(backend, host_dtype(X))
+
+    def _check_rows(self, X: Any, backend: Backend, warn: bool) -> Any:
+        """Validated rows, with the features of the fitted model."""
+        kind = UNITS[self.visible]
+        X = check_data(self, X, backend, reset=False, sparse=kind.sparse)
+        return repair_range(self, X, kind, warn=warn)[0]
+
+    def _prepare_hidden(self, X: Any) -> tuple[Backend, Any, Any]:
+        """Backend, validated hidden values and model for a method that goes down from them."""
+        check_is_fitted(self, self._fitted_names)
+        backend = self._resolve_backend(X, fitted=True)
+        owner = owner_of(X)
+        if owner is not backend:
+            X = check_array(
+                X if owner is None else owner.to_host(X),
+                dtype=[np.float64, np.float32],
+                input_name="X",
+                estimator=self,
+            )
+        model = self._model(backend, host_dtype(X))
+        if X.ndim != 2 or X.shape[1] != model.hidden.size:
+            raise ValueError(
+                f"X has shape {tuple(X.shape)}, but inverse_transform of {type(self).__name__} "
+                f"expects (n_samples, {model.hidden.size}): one column per component."
+            )
+        return backend, X, model
 
     def _rowwise(self, X: Any, method: Callable[[Any, Array], Array], warn: bool = True) -> Any:
         """``method(model, rows)`` for all rows of ``X``, a chunk at a time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._base import GIBBS, SAMPLE, BoltzmannBase, host_dtype
@@ -34,23 +34,8 @@ class GenerativeMixin(BoltzmannBase):
         -------
         X_original : ndarray of shape (n_samples, n_features)
         """
-        check_is_fitted(self, self._fitted_names)
-        backend = self._resolve_backend(X, fitted=True)
-        owner = owner_of(X)
-        if owner is not backend:
-            X = check_array(
-                X if owner is None else owner.to_host(X),
-                dtype=[np.float64, np.float32],
-                input_name="X",
-                estimator=self,
-            )
-        model = self._model(backend, host_dtype(X))
+        backend, X, model = self._prepare_hidden(X)
         n_hidden, n_visible = model.hidden.size, model.visible.size
-        if X.ndim != 2 or X.shape[1] != n_hidden:
-            raise ValueError(
-                f"X has shape {tuple(X.shape)}, but inverse_transform of {type(self).__name__} "
-                f"expects (n_samples, {n_hidden}): one column per component."
-            )
         return self._apply_rows(
             backend,
             X,

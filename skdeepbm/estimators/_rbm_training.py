@@ -56,34 +56,6 @@ class RBMTrainingMixin(TrainingMixin):
         )
         return RBM(visible, hidden, put(np.asarray(self.components_).T))
 
-    def _check_shapes(self) -> None:
-        """Raise unless the public arrays, which anybody may set, fit together."""
-        weights = np.shape(self.components_)
-        shapes = {
-            "components_": (weights, "(n_components, n_features)"),
-            "intercept_hidden_": (np.shape(self.intercept_hidden_), "(n_components,)"),
-            "intercept_visible_": (np.shape(self.intercept_visible_), "(n_features,)"),
-        }
-        fit = (
-            len(weights) == 2
-            and shapes["intercept_hidden_"][0] == weights[:1]
-            and shapes["intercept_visible_"][0] == weights[1:]
-            and getattr(self, "n_features_in_", weights[-1]) == weights[-1]
-        )
-        if hasattr(self, "log_variance_visible_"):
-            shape = np.shape(self.log_variance_visible_)
-            shapes["log_variance_visible_"] = (shape, "(n_features,)")
-            fit = fit and shape == weights[1:]
-        if not fit:
-            found = ", ".join(f"{name} {shape}" for name, (shape, _) in shapes.items())
-            wanted = ", ".join(wanted for _, wanted in shapes.values())
-            n_features = getattr(self, "n_features_in_", None)
-            known = "" if n_features is None else f" with n_features_in_ = {n_features}"
-            raise ValueError(
-                f"The fitted arrays of {type(self).__name__} do not fit together: {found}; they "
-                f"must have the shapes {wanted}{known}."
-            )
-
     def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
         """Hyper-parameters and data, checked before anything of the estimator changes."""
         if self.sparsity_cost and self.hidden != "bernoulli":
@@ -93,13 +65,7 @@ class RBMTrainingMixin(TrainingMixin):
                 f"hidden={self.hidden!r} use l1_penalty, or 0."
             )
         if going_on:
-            self._check_shapes()
-            if len(self.components_) != self.n_components:
-                raise ValueError(
-                    f"{type(self).__name__} goes on from its {len(self.components_)} components, "
-                    f"but n_components={self.n_components}. Set n_components to their number, or "
-                    "fit anew with warm_start=False."
-                )
+            self._check_going_on()
         if self.visible_states == "mean" and self.algorithm != "cd":
             raise ValueError(
                 f"visible_states='mean' of {type(self).__name__} needs algorithm='cd': chains of "
@@ -113,11 +79,8 @@ class RBMTrainingMixin(TrainingMixin):
         # parameters that somebody set by hand come without a number of features
         reset = not (going_on and hasattr(self, "n_features_in_"))
         X = check_data(self, X, backend, reset=reset, sparse=kind.sparse)
-        if going_on and X.shape[1] != self._n_visible:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but the parameters of {type(self).__name__} are for "
-                f"{self._n_visible}."
-            )
+        if going_on:
+            self._check_width(X)
         groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
         check_groups(self, self.hidden_groups, self.n_components, "hidden_groups")
         X, was_outside = repair_range(self, X, kind)
@@ -162,7 +125,7 @@ class RBMTrainingMixin(TrainingMixin):
         self._adopt(n_batches, float(variance.mean()))
         self._training.base_bias = start["visible_bias"]
 
-    def _trainer(self, backend: Backend, X: Any) -> RBMTrainer:
+    def _trainer(self, backend: Backend, X: Any, n_epochs: int | None) -> RBMTrainer:
         dtype = np.dtype(self.training_dtype or host_dtype(self.components_))
         rbm = self._model(backend, dtype, copy_arrays=True)
         state = copy.copy(self._training)
@@ -193,7 +156,9 @@ class RBMTrainingMixin(TrainingMixin):
             **{
                 name: getattr(self, name)
                 for name in TrainingSettings.__dataclass_fields__
-                if name not in ("learning_rate", "momentum", "visible_states", "fast_learning_rate")
+                if hasattr(self, name)
+                and name
+                not in ("learning_rate", "momentum", "visible_states", "fast_learning_rate")
             },
         )
         # another seed than that of the starting weights, the same in every call
@@ -241,21 +206,6 @@ class RBMTrainingMixin(TrainingMixin):
             v = rows.dense(index[start : start + self.batch_size])
             total += float(trainer.backend.xp.sum(pseudo_log_likelihood(trainer.rbm, v)))
         return total / index.size
-
-    def _fitted_arrays(self, trainer: RBMTrainer) -> dict[str, np.ndarray]:
-        """The public fitted arrays of a model in training: on the host, in the data's dtype."""
-        names = {
-            "weights": "components_",
-            "hidden_bias": "intercept_hidden_",
-            "visible_bias": "intercept_visible_",
-            "log_variance": "log_variance_visible_",
-        }
-        dtype = host_dtype(self.components_)
-        found = {}
-        for name, array in trainer.parameters().items():
-            host = trainer.backend.to_host(array).astype(dtype)
-            found[names[name]] = host.T if name == "weights" else host
-        return found
 
     def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
         warn_of_base_rate(self, entries, self._data_variance, n_rows)

@@ -21,6 +21,7 @@ from skdeepbm.training.monitor import MEASURES
 class TrainingMixin(BoltzmannBase):
     """The order of things in a fit; a subclass says what the data must be and what is trained."""
 
+    n_components: int
     n_iter: int
     batch_size: int
     warm_start: bool
@@ -28,6 +29,8 @@ class TrainingMixin(BoltzmannBase):
     early_stopping: str | None
     n_iter_no_change: int
     components_: np.ndarray
+    intercept_hidden_: np.ndarray
+    intercept_visible_: np.ndarray
     n_iter_: int
     history_: dict[str, np.ndarray]
 
@@ -42,12 +45,8 @@ class TrainingMixin(BoltzmannBase):
         """Set the starting parameters from the data."""
 
     @abstractmethod
-    def _trainer(self, backend: Backend, X: Any) -> Trainer:
-        """Trainer of the model that the public arrays describe."""
-
-    @abstractmethod
-    def _fitted_arrays(self, trainer: Any) -> dict[str, np.ndarray]:
-        """The public fitted arrays of a model in training: on the host, in the data's dtype."""
+    def _trainer(self, backend: Backend, X: Any, n_epochs: int | None) -> Trainer:
+        """Trainer of the model that the public arrays describe; ``n_epochs=None`` for one step."""
 
     @abstractmethod
     def _printed(self, trainer: Any, rows: Rows, among: np.ndarray | None = None) -> float | None:
@@ -69,7 +68,7 @@ class TrainingMixin(BoltzmannBase):
                 self._start(backend, X, n_batches)
             else:
                 self._resume(n_batches)
-        trainer = self._trainer(backend, X)
+        trainer = self._trainer(backend, X, self.n_iter)
         rows = Rows(backend, X, host_dtype(trainer.parameters()["weights"]))
         context = self._init_callback_context(max_subtasks=self.n_iter)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -115,7 +114,7 @@ class TrainingMixin(BoltzmannBase):
                 self._start(backend, X, 1)
             else:
                 self._resume(1)
-        trainer = self._trainer(backend, X)
+        trainer = self._trainer(backend, X, None)
         rows = Rows(backend, X, host_dtype(trainer.parameters()["weights"]))
         entries: list[dict[str, Any]] = []
         try:
@@ -124,6 +123,67 @@ class TrainingMixin(BoltzmannBase):
             raise DivergenceError(f"{type(self).__name__}: {error}") from error
         finally:
             self._store(trainer, entries)
+
+    def _check_shapes(self) -> None:
+        """Raise unless the public arrays, which anybody may set, fit together."""
+        weights = np.shape(self.components_)
+        shapes = {
+            "components_": (weights, "(n_components, n_features)"),
+            "intercept_hidden_": (np.shape(self.intercept_hidden_), "(n_components,)"),
+            "intercept_visible_": (np.shape(self.intercept_visible_), "(n_features,)"),
+        }
+        fit = (
+            len(weights) == 2
+            and shapes["intercept_hidden_"][0] == weights[:1]
+            and shapes["intercept_visible_"][0] == weights[1:]
+            and getattr(self, "n_features_in_", weights[-1]) == weights[-1]
+        )
+        if hasattr(self, "log_variance_visible_"):
+            shape = np.shape(self.log_variance_visible_)
+            shapes["log_variance_visible_"] = (shape, "(n_features,)")
+            fit = fit and shape == weights[1:]
+        if not fit:
+            found = ", ".join(f"{name} {shape}" for name, (shape, _) in shapes.items())
+            wanted = ", ".join(wanted for _, wanted in shapes.values())
+            n_features = getattr(self, "n_features_in_", None)
+            known = "" if n_features is None else f" with n_features_in_ = {n_features}"
+            raise ValueError(
+                f"The fitted arrays of {type(self).__name__} do not fit together: {found}; they "
+                f"must have the shapes {wanted}{known}."
+            )
+
+    def _fitted_arrays(self, trainer: Trainer) -> dict[str, np.ndarray]:
+        """The public fitted arrays of a model in training: on the host, in the data's dtype."""
+        names = {
+            "weights": "components_",
+            "hidden_bias": "intercept_hidden_",
+            "visible_bias": "intercept_visible_",
+            "log_variance": "log_variance_visible_",
+        }
+        dtype = host_dtype(self.components_)
+        found = {}
+        for name, array in trainer.parameters().items():
+            host = trainer.backend.to_host(array).astype(dtype)
+            found[names[name]] = host.T if name == "weights" else host
+        return found
+
+    def _check_going_on(self) -> None:
+        """Raise unless the public arrays are what `fit` can go on from."""
+        self._check_shapes()
+        if len(self.components_) != self.n_components:
+            raise ValueError(
+                f"{type(self).__name__} goes on from its {len(self.components_)} components, "
+                f"but n_components={self.n_components}. Set n_components to their number, or "
+                "fit anew with warm_start=False."
+            )
+
+    def _check_width(self, X: Any) -> None:
+        """Raise unless data have the features of the parameters, which anybody may set."""
+        if X.shape[1] != self._n_visible:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the parameters of {type(self).__name__} are for "
+                f"{self._n_visible}."
+            )
 
     @contextmanager
     def _untouched_if_bad(self) -> Iterator[None]:
@@ -178,6 +238,14 @@ class TrainingMixin(BoltzmannBase):
             name: np.empty((0, len(self.components_)) if name == "weight_norm" else 0)
             for name in (*MEASURES, "epoch_time")
         }
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.components_)
+
+    @property
+    def _n_visible(self) -> int:
+        return int(np.shape(self.components_)[-1])
 
     def _store(self, trainer: Trainer, entries: list[dict[str, Any]]) -> None:
         """Public arrays, history and the state to go on from.

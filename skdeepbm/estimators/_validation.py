@@ -186,7 +186,7 @@ def _warn_of_range(estimator: Any, X: Any, kind: type[Units]) -> None:
         row, column = (int(i) for i in np.argwhere(outside)[0])
         value, n_columns = float(host[row, column]), int(outside.any(axis=0).sum())
     warnings.warn(
-        f"{type(estimator).__name__}: column {_column_name(estimator, column)} holds {value:g} in "
+        f"{type(estimator).__name__}: column {column_name(estimator, column)} holds {value:g} in "
         f"row {row}, outside [{low:g}, {high:g}], the range of {kind.kind} visible units "
         f"({n_columns} of {X.shape[1]} columns have such values). Values outside are clipped. "
         "Scale the data with MinMaxScaler(clip=True), or use visible='gaussian' for real values.",
@@ -200,7 +200,7 @@ def warn_of_constant_columns(estimator: Any, mean: np.ndarray, variance: np.ndar
     constant = np.flatnonzero(constant_columns(mean, variance))
     if constant.size:
         warnings.warn(
-            f"{type(estimator).__name__}: column {_column_name(estimator, int(constant[0]))} is "
+            f"{type(estimator).__name__}: column {column_name(estimator, int(constant[0]))} is "
             f"constant ({constant.size} of {mean.size} columns are). Its Gaussian unit gets the "
             "variance 1. Remove such columns with VarianceThreshold.",
             DataRangeWarning,
@@ -231,8 +231,8 @@ def warn_of_groups(estimator: Any, X: Any, groups: tuple[int, ...] | None) -> No
             row, group = (int(i) for i in bad[0])
             first, last = int(edges[group]), int(edges[group + 1]) - 1
             warnings.warn(
-                f"{type(estimator).__name__}: columns {_column_name(estimator, first)} to "
-                f"{_column_name(estimator, last)} (group {group}) sum to {totals[row, group]:g} in "
+                f"{type(estimator).__name__}: columns {column_name(estimator, first)} to "
+                f"{column_name(estimator, last)} (group {group}) sum to {totals[row, group]:g} in "
                 f"row {start + row}, but a softmax group needs exactly one 1 in every row. The "
                 "values are used as they are. Encode categories with OneHotEncoder and give the "
                 "sizes of the groups as visible_groups.",
@@ -242,6 +242,6 @@ def warn_of_groups(estimator: Any, X: Any, groups: tuple[int, ...] | None) -> No
             return
 
 
-def _column_name(estimator: Any, column: int) -> str:
+def column_name(estimator: Any, column: int) -> str:
     names = getattr(estimator, "feature_names_in_", None)
     return str(column) if names is None else f"{column} ({names[column]!r})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, Self
 
-import numpy as np
 import scipy.sparse as sp
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -490,14 +489,6 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         )
 
     # -- scikit-learn --------------------------------------------------------------------
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.components_)
-
-    @property
-    def _n_visible(self) -> int:
-        return int(np.shape(self.components_)[-1])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

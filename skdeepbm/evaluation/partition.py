@@ -6,6 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from skdeepbm.backends import Array
 from skdeepbm.evaluation.ais import forward_estimate, plan, reverse_estimate
 from skdeepbm.evaluation.exact import exact_log_partition
 from skdeepbm.models.rbm import RBM
+from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.sampling import gibbs_chain
 
 _MAX_REMEMBERED = 64
-_remembered: OrderedDict[bytes, LogPartition] = OrderedDict()
+_remembered: OrderedDict[bytes, Any] = OrderedDict()
 
 # Gibbs steps from the given rows to the model, before the way back begins
 _BURN_IN = 1000
@@ -29,7 +31,8 @@ class LogPartition:
     Attributes
     ----------
     value : float
-        In nats.
+        In nats. Of a model of several lengths, this and the other estimates are arrays with a
+        value for each length.
     lower, upper : float
         Bounds at three standard errors of the weights of annealed importance sampling; equal to
         ``value`` where that is exact.
@@ -43,31 +46,35 @@ class LogPartition:
         Of the runs: few effective ones mean that the value is not to be trusted.
     """
 
-    value: float
-    lower: float
-    upper: float
+    value: Any
+    lower: Any
+    upper: Any
     method: str
-    reverse: float | None = None
+    reverse: Any = None
     n_runs: int = 0
     n_temperatures: int = 0
-    effective_sample_size: float = 0.0
+    effective_sample_size: Any = 0.0
 
 
-def _digest(rbm: RBM, *settings: object) -> bytes:
+def digest(model: RBM | ReplicatedSoftmax, *settings: object) -> bytes:
     """Hash of everything that log Z depends on, so that a changed parameter is noticed."""
-    kinds = (rbm.visible.kind, rbm.visible.groups, rbm.hidden.kind, rbm.hidden.groups)
-    found = hashlib.blake2b(repr((kinds, rbm.beta, settings)).encode())
-    arrays = [rbm.weights, rbm.visible.bias, rbm.hidden.bias, rbm.visible.log_variance]
-    for array in arrays:
+    visible, hidden = model.visible, model.hidden
+    kinds = (visible.kind, visible.groups, hidden.kind, hidden.groups)
+    beta = model.beta if isinstance(model, RBM) else None
+    found = hashlib.blake2b(repr((kinds, beta, settings)).encode())
+    for array in (model.weights, visible.bias, hidden.bias, visible.log_variance):
         if array is not None:
-            host = np.ascontiguousarray(rbm.backend.to_host(array))
+            host = np.ascontiguousarray(model.backend.to_host(array))
             found.update(repr(host.shape).encode())
             found.update(host.tobytes())
     return found.digest()
 
 
-def _remember(key: bytes, compute: Callable[[], LogPartition]) -> LogPartition:
-    if key not in _remembered:
+def remember(
+    key: bytes, compute: Callable[[], Any], suffices: Callable[[Any], bool] = lambda found: True
+) -> Any:
+    """What ``compute`` returned for this key, if that suffices; else computed and remembered."""
+    if key not in _remembered or not suffices(_remembered[key]):
         _remembered[key] = compute()
         if len(_remembered) > _MAX_REMEMBERED:
             _remembered.popitem(last=False)
@@ -91,7 +98,7 @@ def cached_log_partition(rbm: RBM) -> LogPartition:
         value = exact_log_partition(rbm)
         return LogPartition(value, value, value, "exact")
 
-    return _remember(_digest(rbm), compute)
+    return remember(digest(rbm), compute)
 
 
 def estimated_log_partition(
@@ -150,4 +157,4 @@ def estimated_log_partition(
     if rows is not None:
         return compute()
     names = (n_runs, np.asarray(temperatures).tolist(), seed.entropy, seed.spawn_key)
-    return _remember(_digest(rbm, rbm.backend.name, str(rbm.weights.dtype), *names), compute)
+    return remember(digest(rbm, rbm.backend.name, str(rbm.weights.dtype), *names), compute)

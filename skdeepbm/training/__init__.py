@@ -4,5 +4,14 @@ from skdeepbm.training.batches import Batch, Rows
 from skdeepbm.training.rbm_trainer import RBMTrainer
 from skdeepbm.training.settings import TrainingSettings, TrainingState
 from skdeepbm.training.trainer import Trainer
+from skdeepbm.training.word_trainer import WordTrainer
 
-__all__ = ["Batch", "RBMTrainer", "Rows", "Trainer", "TrainingSettings", "TrainingState"]
+__all__ = [
+    "Batch",
+    "RBMTrainer",
+    "Rows",
+    "Trainer",
+    "TrainingSettings",
+    "TrainingState",
+    "WordTrainer",
+]

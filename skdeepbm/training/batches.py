@@ -8,19 +8,25 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skdeepbm.backends import Array, Backend, DType
+from skdeepbm.backends import Array, Backend, Counts, DType
 
 
 @dataclass
 class Batch:
-    """Rows of the data: exactly one of the two is set."""
+    """Rows of the data: dense, or those of a sparse data set."""
 
     dense: Array | None
-    csr: Any = None
+    counts: Counts | None = None
+
+    @property
+    def csr(self) -> Any:
+        """The rows of a sparse data set as a CSR array."""
+        return None if self.counts is None else self.counts.csr
 
     @property
     def n_rows(self) -> int:
-        return int((self.csr if self.dense is None else self.dense).shape[0])
+        rows: Any = self.counts if self.dense is None else self.dense
+        return int(rows.shape[0])
 
 
 class Rows:
@@ -51,7 +57,9 @@ class Rows:
         """Rows ``index``; dense ones are written to ``out`` where that is given."""
         backend = self.backend
         if self.keep_sparse:
-            return Batch(None, self.X[index].astype(self.dtype, copy=False))
+            counts = Counts.of(self.X).rows(index)
+            counts.data = counts.data.astype(self.dtype, copy=False)
+            return Batch(None, counts)
         if self.on_device:
             rows = backend.take_rows(self.X, index, out)
             return Batch(backend.asarray(rows, self.dtype))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbm.backends import Array
+from skdeepbm.backends import Array, Backend
 from skdeepbm.models.rbm import RBM
 
 #: keys of the history that are measured; epoch_time is added by the loop
@@ -70,7 +70,7 @@ def measure(
     h = rbm.hidden.mean(a)
     activity = xp.mean(h)
     error = v - rbm.visible.mean(rbm.visible_input(h))
-    norm, moved = _norm_and_movement(rbm, previous_weights)
+    norm, moved = norm_and_movement(rbm.weights, previous_weights, backend)
     return {
         "reconstruction_error": float(xp.mean(error * error)),
         "free_energy": free_energy,
@@ -83,11 +83,13 @@ def measure(
     }
 
 
-def _norm_and_movement(rbm: RBM, previous_weights: Array) -> tuple[Array, float]:
+def norm_and_movement(
+    weights: Array, previous_weights: Array, backend: Backend
+) -> tuple[Array, float]:
     """Norms and the moved fraction of the weights, a few rows at a time to save memory."""
-    xp, weights = rbm.backend.xp, rbm.weights
+    xp = backend.xp
     n_visible, n_hidden = weights.shape
-    square = rbm.backend.zeros((n_hidden,), weights.dtype)
+    square = backend.zeros((n_hidden,), weights.dtype)
     moved, size = 0, max(1, 2**16 // n_hidden)
     for start in range(0, n_visible, size):
         stop = min(start + size, n_visible)

@@ -117,13 +117,16 @@ class Adam(Optimizer):
         count = self._counts[name]
         if decay:
             step -= decay * parameter
-        first *= momentum
-        first += (1.0 - momentum) * step
-        second *= self.beta2
-        second += (1.0 - self.beta2) * step * step
-        rate = learning_rate / (1.0 - momentum**count)
-        correction = 1.0 - self.beta2**count
-        parameter += rate * first / (self.backend.xp.sqrt(second / correction) + self.epsilon)
+        self.backend.adam_update(
+            parameter,
+            first,
+            second,
+            step,
+            (momentum, self.beta2),
+            learning_rate / (1.0 - momentum**count),
+            1.0 - self.beta2**count,
+            self.epsilon,
+        )
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "nesterov": Nesterov, "adam": Adam}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from skdeepbm.backends import Array
 from skdeepbm.models.rbm import RBM
+from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.training.settings import TrainingSettings
 
 
@@ -35,9 +36,9 @@ def sparsity_gradient(
     return activity, settings.sparsity_cost * (settings.sparsity_target - activity)
 
 
-def constrain_norm(rbm: RBM, max_norm: float) -> None:
+def constrain_norm(model: RBM | ReplicatedSoftmax, max_norm: float) -> None:
     """Shrink the weights of hidden units whose Euclidean norm exceeds ``max_norm``, in place."""
-    xp, weights = rbm.backend.xp, rbm.weights
+    xp, weights = model.backend.xp, model.weights
     norm = xp.sqrt(xp.sum(weights * weights, axis=0))
     # 1e-30: no division by zero for a unit without weights
     weights *= xp.clip(max_norm / (norm + 1e-30), max=1.0)

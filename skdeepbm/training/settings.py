@@ -34,6 +34,7 @@ class TrainingSettings:
     centring: bool = True
     centring_rate: float = 0.01
     variance_rate: float = 0.1
+    length_power: float = 0.5
     shuffle: bool = True
 
 

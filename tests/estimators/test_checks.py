@@ -5,7 +5,7 @@ import itertools
 import pytest
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skdeepbm import RBMTransformer
+from skdeepbm import RBMTransformer, ReplicatedSoftmax
 
 # scikit-learn feeds data outside [0, 1], constant columns and pure noise
 pytestmark = [
@@ -39,7 +39,16 @@ OPTIONS = [
 ]
 
 
-@parametrize_with_checks(UNITS + OPTIONS)
+COUNTS = [
+    ReplicatedSoftmax(),
+    ReplicatedSoftmax(8, n_iter=2, algorithm="cd", batch_size=10),
+    ReplicatedSoftmax(8, n_iter=2, algorithm="pcd", optimizer="sgd", n_gibbs_steps=2),
+    ReplicatedSoftmax(8, n_iter=2, optimizer="nesterov", centring=False, sparsity_cost=0.1),
+    ReplicatedSoftmax(8, n_iter=2, l1_penalty=1e-3, max_norm=1.0, training_dtype="float64"),
+]
+
+
+@parametrize_with_checks(UNITS + OPTIONS + COUNTS)
 def test_check_estimator(estimator, check):
     check(estimator)
 

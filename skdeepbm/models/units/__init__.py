@@ -1,8 +1,12 @@
-"""Kinds of units; each is written once and serves every model, sampler, trainer and evaluator."""
+"""Kinds of units; each is written once and serves every model, sampler, trainer and evaluator.
+
+``UNITS`` has those of an RBM by name.
+"""
 
 from skdeepbm.models.units.base import Units
 from skdeepbm.models.units.bernoulli import BernoulliUnits
 from skdeepbm.models.units.gaussian import GaussianUnits
+from skdeepbm.models.units.multinomial import MultinomialUnits
 from skdeepbm.models.units.relu import ReluUnits
 from skdeepbm.models.units.softmax import SoftmaxUnits
 
@@ -14,6 +18,7 @@ __all__ = [
     "UNITS",
     "BernoulliUnits",
     "GaussianUnits",
+    "MultinomialUnits",
     "ReluUnits",
     "SoftmaxUnits",
     "Units",

@@ -1,0 +1,65 @@
+"""Validation of counts of words."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from skdeepbm.backends import Backend, owner_of
+from skdeepbm.estimators._validation import check_data, column_name, user_level
+from skdeepbm.exceptions import DataRangeWarning
+
+
+def check_counts(
+    estimator: Any, X: Any, backend: Backend, *, reset: bool, warn: bool = True
+) -> Any:
+    """Validated counts: CSR with the NumPy backend, else CSR or an array of the device.
+
+    Fractional counts are accepted, with one warning, by this rule: they are used as they are, so
+    that a document's length is their sum; where words are drawn, it is rounded, to at least one.
+
+    Raises
+    ------
+    ValueError
+        For negative counts, and as :func:`check_data` does.
+    """
+    X = check_data(estimator, X, backend, reset=reset, sparse=True)
+    if owner_of(X) is None and not sp.issparse(X):
+        X = sp.csr_array(X)
+    values = X.data if sp.issparse(X) else X
+    if 0 in values.shape:
+        return X
+    xp = np if sp.issparse(X) else backend.xp
+    if float(xp.min(values)) < 0:
+        row, column, value = _first(X, lambda values: values < 0)
+        raise ValueError(
+            f"Negative values in data passed to {type(estimator).__name__}: column "
+            f"{column_name(estimator, column)} holds {value:g} in row {row}. It models counts of "
+            "words, as CountVectorizer makes them."
+        )
+    if warn and bool(xp.any(values != xp.round(values))):
+        row, column, value = _first(X, lambda values: values != np.round(values))
+        warnings.warn(
+            f"{type(estimator).__name__}: column {column_name(estimator, column)} holds {value:g} "
+            f"in row {row}, which is no count. Fractional counts are used as they are: the length "
+            "of a document is their sum, rounded (to at least one) where words are drawn. Use "
+            "CountVectorizer rather than TfidfVectorizer.",
+            DataRangeWarning,
+            stacklevel=user_level(),
+        )
+    return X
+
+
+def _first(X: Any, condition: Any) -> tuple[int, int, float]:
+    """Row, column and value of the first entry that meets a condition."""
+    if sp.issparse(X):
+        at = int(np.flatnonzero(condition(X.data))[0])
+        row = int(np.searchsorted(X.indptr, at, side="right")) - 1
+        return row, int(X.indices[at]), float(X.data[at])
+    owner = owner_of(X)
+    host = X if owner is None else owner.to_host(X)
+    row, column = (int(i) for i in np.argwhere(condition(host))[0])
+    return row, column, float(host[row, column])

@@ -1,0 +1,287 @@
+"""Free energies, partition functions and perplexities of a ReplicatedSoftmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepbm.backends import owner_of
+from skdeepbm.estimators._base import PARTITION
+from skdeepbm.estimators._word_generation import WordGenerationMixin
+from skdeepbm.evaluation.partition import LogPartition
+from skdeepbm.evaluation.word_partition import (
+    estimated_word_partition,
+    exact_word_partition,
+    is_enumerable,
+    reverse_word_partition,
+)
+from skdeepbm.training import Rows
+
+# runs of annealed importance sampling for small models, and for those with more weights than this
+_MANY_RUNS, _FEW_RUNS, _SMALL = 1000, 200, 2**14
+_PER_FOLD = 200
+
+
+class WordLikelihoodMixin(WordGenerationMixin):
+    """Methods that follow from the free energy and the partition functions of all lengths."""
+
+    def free_energy(self, X: Any) -> Any:
+        """Free energy ``F(v) = -b.v - sum_j softplus(v.W_j + D a_j)`` of the documents.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        free_energy : ndarray of float64 of shape (n_samples,)
+            In nats; ``log p(words) = -F(v) - log Z_D``, D being the number of words. Free energies
+            of documents of different lengths cannot be compared.
+        """
+        return self._documents(
+            X, lambda model, v, n_words: model.free_energy(v, n_words), dtype=np.float64
+        )
+
+    def log_partition(
+        self,
+        n_words: Any,
+        method: str = "auto",
+        *,
+        n_runs: int | None = None,
+        n_temperatures: Any = "auto",
+        reverse: Any = None,
+        random_state: Any = None,
+    ) -> LogPartition:
+        """Logarithms of the partition functions of documents of several lengths.
+
+        Parameters
+        ----------
+        n_words : float or array-like of shape (n_lengths,)
+            Numbers of words. The sum that ``Z_D`` stands for is over *sequences* of D words.
+        method : {"auto", "exact", "ais"}, default="auto"
+            ``"exact"`` enumerates the states of at most 20 topics; ``"ais"`` is annealed importance
+            sampling with the length as the inverse temperature: one anneal serves all lengths;
+            ``"auto"`` is exact where it can be.
+        n_runs : int or None, default=None
+            Runs side by side. None means 200, or 1000 for small models.
+        n_temperatures : "auto" or int, default="auto"
+            Stages for each growth of the length by a factor of e; ``"auto"`` is 200.
+        reverse : array-like of shape (n_rows, n_features) or None, default=None
+            Documents from which to start runs in the other direction, 100 (or `n_runs`) for each
+            length, after 100 Gibbs steps at that length. Their estimate is high on average where
+            the other is low. With documents given, ``"auto"`` means ``"ais"``.
+        random_state : int, RandomState instance or None, default=None
+            Of the runs. None goes on from the seed of `fit`, so that every call gives the same.
+
+        Returns
+        -------
+        result : LogPartition
+            Its estimates are arrays of the shape of `n_words`, in nats.
+
+        Raises
+        ------
+        ValueError
+            If an argument makes no sense, or there are more than 20 topics where
+            ``method="exact"``.
+
+        Examples
+        --------
+        >>> from skdeepbm import ReplicatedSoftmax
+        >>> model = ReplicatedSoftmax(4, random_state=0).fit([[3, 1, 0], [0, 1, 2]])
+        >>> exact = model.log_partition([3, 20])
+        >>> estimate = model.log_partition([3, 20], "ais")
+        >>> bool(abs(exact.value - estimate.value).max() < 0.05)
+        True
+        """
+        check_is_fitted(self, self._fitted_names)
+        self._check_partition(method, n_runs, n_temperatures, reverse)
+        lengths = self._check_lengths(n_words, "log_partition")
+        backend = self._resolve_backend(fitted=True)
+        model = self._model(backend, np.dtype(np.float64))
+        if method == "exact" or (method == "auto" and reverse is None and is_enumerable(model)):
+            value = exact_word_partition(model, lengths)
+            found = LogPartition(value, value, value, "exact")
+        else:
+            model = self._model(backend, np.dtype(np.float32))
+            if n_runs is None:
+                small = model.visible.size * model.hidden.size <= _SMALL
+                n_runs = _MANY_RUNS if small else _FEW_RUNS
+            per_fold = _PER_FOLD if isinstance(n_temperatures, str) else int(n_temperatures)
+            seed = self._runs(random_state)
+            with backend.quiet():
+                found = estimated_word_partition(model, lengths, n_runs, per_fold, seed)
+            if reverse is not None:
+                value = self._reverse(reverse, lengths, min(n_runs, 100), per_fold, seed)
+                found = _with(found, reverse=value)
+        if np.ndim(n_words) == 0:
+            arrays = ("value", "lower", "upper", "reverse", "effective_sample_size")
+            first = {name: getattr(found, name) for name in arrays}
+            found = _with(
+                found,
+                **{name: float(x[0]) for name, x in first.items() if isinstance(x, np.ndarray)},
+            )
+        return found
+
+    def _reverse(
+        self, X: Any, lengths: np.ndarray, n_runs: int, per_fold: int, seed: Any
+    ) -> np.ndarray:
+        """Estimates from runs that go down from documents, one value a length."""
+        backend, X, _ = self._prepare(X)
+        of_documents = self._lengths(X, backend)
+        filled = np.flatnonzero(of_documents)
+        if not filled.size:
+            raise ValueError(
+                f"reverse of {type(self).__name__}.log_partition needs documents with words."
+            )
+        found = np.full(lengths.size, self._n_features_out * np.log(2.0))
+        longer = np.flatnonzero(lengths > 0)
+        index = filled[np.linspace(0, filled.size - 1, n_runs).astype(np.intp)]
+        for i in longer:
+            starts = np.full(n_runs, max(1, round(lengths[i])))
+            log_z = self._descend(X, backend, index, starts, per_fold, seed)
+            low = log_z.min()
+            found[i] = low - np.log(np.mean(np.exp(low - log_z)))
+        return found
+
+    def _descend(
+        self,
+        X: Any,
+        backend: Any,
+        index: np.ndarray,
+        n_words: np.ndarray,
+        per_fold: int,
+        seed: Any,
+    ) -> np.ndarray:
+        """Single-run estimates of log Z from documents ``index`` taken to given lengths."""
+        model = self._model(backend, np.dtype(np.float32))
+        batch = Rows(backend, X, np.dtype(np.float32)).batch(index)
+        v = batch.counts if batch.dense is None else batch.dense
+        lengths = model.lengths(self._lengths(X, backend)[index])
+        with backend.quiet():
+            return reverse_word_partition(model, v, lengths, n_words, per_fold, seed)
+
+    def _runs(self, random_state: Any) -> np.random.SeedSequence:
+        """Seed of the runs: that of `fit`, whatever was drawn since, unless one is given."""
+        if random_state is not None:
+            return self._seed(random_state, use=(PARTITION,))
+        return np.random.SeedSequence(getattr(self, "_entropy", 0), spawn_key=(PARTITION,))
+
+    def _check_partition(self, method: str, n_runs: Any, n_temperatures: Any, reverse: Any) -> None:
+        where = f"of {type(self).__name__}.log_partition"
+        if method not in ("auto", "exact", "ais"):
+            raise ValueError(f"method {where} must be 'auto', 'exact' or 'ais', got {method!r}.")
+        if method == "exact" and reverse is not None:
+            raise ValueError(
+                f"reverse {where} belongs to method='ais'; an exact value needs no second estimate."
+            )
+        for name, value, least, other in (
+            ("n_runs", n_runs, 2, None),
+            ("n_temperatures", n_temperatures, 1, "auto"),
+        ):
+            if isinstance(value, type(other)) and value == other:
+                continue
+            if not isinstance(value, int | np.integer) or value < least:
+                raise ValueError(
+                    f"{name} {where} must be {other!r} or an integer of at least {least}, got "
+                    f"{value!r}."
+                )
+
+    def score_samples(self, X: Any) -> Any:
+        """Log-likelihood of the words of each document, ``-F(v) - log Z_D``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_likelihood : ndarray of float64 of shape (n_samples,)
+            In nats per document, of the *sequence* of its words; 0 for a document without words.
+            Exact with at most 20 topics; otherwise with ``log_partition(n_words)``, which is low
+            on average, so that the likelihood is optimistic. Compare
+            ``perplexity(X, method="reverse")`` before you quote it.
+        """
+        values, _ = self._log_likelihood(X, "auto")
+        return values
+
+    def _log_likelihood(self, X: Any, method: str) -> tuple[Any, np.ndarray]:
+        """Log-likelihoods where X lives, and lengths on the host."""
+        backend, rows, _ = self._prepare(X, warn=False)
+        free_energy = self.free_energy(X)
+        n_words = self._lengths(rows, backend)
+        if method == "reverse":
+            log_z = np.full(n_words.size, self._n_features_out * np.log(2.0))
+            filled = np.flatnonzero(n_words)
+            whole = np.maximum(np.round(n_words[filled]), 1.0).astype(np.int64)
+            log_z[filled] = self._descend(rows, backend, filled, whole, _PER_FOLD, self._runs(None))
+        else:
+            different, place = np.unique(n_words, return_inverse=True)
+            log_z = self.log_partition(different, method).value[place]
+        owner = owner_of(free_energy)
+        if owner is not None:
+            return -free_energy - owner.asarray(log_z), n_words
+        return -free_energy - log_z, n_words
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log-likelihood of the documents, in nats: the mean of `score_samples`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+        """
+        values = self.score_samples(X)
+        owner = owner_of(values)
+        return float(np.mean(values if owner is None else owner.to_host(values)))
+
+    def perplexity(self, X: Any, *, method: str = "auto") -> float:
+        """Perplexity of a word, ``exp(-mean_n(log p(v_n) / D_n))``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Documents; those without words are left out.
+        method : {"auto", "exact", "ais", "reverse"}, default="auto"
+            How log Z is had: ``"auto"``, ``"exact"`` and ``"ais"`` as for `log_partition`. The
+            estimate of annealed importance sampling is low on average and the perplexity therefore
+            optimistic; ``"reverse"`` is pessimistic: one run for each document down from it,
+            after 100 Gibbs steps. The truth lies between them, if the Gibbs steps lead from the
+            documents to those of the model.
+
+        Returns
+        -------
+        perplexity : float
+            Averaged over documents, each of which counts the same whatever its length [1]_.
+            (``LatentDirichletAllocation.perplexity`` averages over words, and bounds.)
+
+        References
+        ----------
+        .. [1] Salakhutdinov, R. and Hinton, G. Replicated softmax: an undirected topic model.
+           NIPS 2009, section 4.1.
+        """
+        check_is_fitted(self, self._fitted_names)
+        if method not in ("auto", "exact", "ais", "reverse"):
+            raise ValueError(
+                f"method of {type(self).__name__}.perplexity must be 'auto', 'exact', 'ais' or "
+                f"'reverse', got {method!r}."
+            )
+        values, n_words = self._log_likelihood(X, method)
+        owner = owner_of(values)
+        host = np.asarray(values if owner is None else owner.to_host(values))
+        filled = n_words > 0
+        if not filled.any():
+            raise ValueError(f"perplexity of {type(self).__name__} needs documents with words.")
+        return float(np.exp(-np.mean(host[filled] / n_words[filled])))
+
+
+def _with(found: LogPartition, **changes: Any) -> LogPartition:
+    from dataclasses import replace
+
+    return replace(found, **changes)

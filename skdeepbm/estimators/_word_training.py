@@ -1,0 +1,205 @@
+"""From a ReplicatedSoftmax's parameters and public arrays to a trainer, and back."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from skdeepbm.backends import Array, Backend
+from skdeepbm.estimators._base import TRAINING, host_dtype
+from skdeepbm.estimators._counts import check_counts
+from skdeepbm.estimators._hyperparameters import check_schedules
+from skdeepbm.estimators._training import TrainingMixin
+from skdeepbm.estimators._validation import user_level
+from skdeepbm.exceptions import BaseRateWarning
+from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
+from skdeepbm.models.units import BernoulliUnits, MultinomialUnits
+from skdeepbm.training import Rows, TrainingSettings, WordTrainer
+from skdeepbm.training.optimizers import OPTIMIZERS
+from skdeepbm.training.schedules import Linear
+
+_ADAM_RATE = 0.003
+
+
+class WordTrainingMixin(TrainingMixin):
+    """What training on counts needs besides the order of things, and documents in chunks."""
+
+    visible = "multinomial"
+    # nothing is held out
+    validation_fraction = 0.0
+    early_stopping = None
+    n_iter_no_change = 1
+    n_components: int
+    learning_rate: Any
+    optimizer: str
+    algorithm: str
+    batch_size: int
+    n_chains: int | None
+    n_temperatures: int
+    training_dtype: str | None
+
+    def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> ReplicatedSoftmax:
+        self._check_shapes()
+
+        def put(array: Any) -> Array:
+            host = np.asarray(array, dtype=dtype)
+            return backend.asarray(np.array(host, order="C") if copy_arrays else host)
+
+        return ReplicatedSoftmax(
+            MultinomialUnits(backend, put(self.intercept_visible_)),
+            BernoulliUnits(backend, put(self.intercept_hidden_)),
+            put(np.asarray(self.components_).T),
+        )
+
+    # -- documents -----------------------------------------------------------------------
+
+    def _check_rows(self, X: Any, backend: Backend, warn: bool) -> Any:
+        return check_counts(self, X, backend, reset=False, warn=warn)
+
+    def _documents(
+        self,
+        X: Any,
+        method: Callable[[ReplicatedSoftmax, Any, Array], Array],
+        warn: bool = True,
+        dtype: Any = None,
+    ) -> Any:
+        """``method(model, counts, n_words)`` for all documents, a chunk at a time."""
+        backend, X, model = self._prepare(X, warn)
+        if dtype is not None:
+            model = self._model(backend, dtype)
+        dtype = host_dtype(model.weights)
+        if not (sp.issparse(X) and backend.name == "numpy"):
+            width = max(model.visible.size, model.hidden.size)
+            return self._apply_rows(
+                backend, X, dtype, lambda v: method(model, v, backend.xp.sum(v, axis=1)), width
+            )
+        # rows are as long as their results are wide: the counts stay sparse
+        size = max(1, 2**22 // max(model.hidden.size, 1))
+        pieces = []
+        with backend.quiet():
+            for start in range(0, X.shape[0], size):
+                v = backend.counts(X[start : start + size].astype(dtype, copy=False))
+                pieces.append(method(model, v, model.lengths(backend.row_sums(v))))
+        return np.concatenate(pieces)
+
+    def _lengths(self, X: Any, backend: Backend) -> np.ndarray:
+        """Number of words of each document, on the host, in float64."""
+        if sp.issparse(X):
+            return np.asarray(X.sum(axis=1, dtype=np.float64)).reshape(-1)
+        sums = backend.to_host(backend.xp.sum(X, axis=1))
+        return np.asarray(sums, dtype=np.float64)
+
+    # -- training ------------------------------------------------------------------------
+
+    def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
+        if going_on:
+            self._check_going_on()
+        state = getattr(self, "_training", None) if going_on else None
+        check_schedules(self, state.epoch if state else 0, n_epochs)
+        reset = not (going_on and hasattr(self, "n_features_in_"))
+        X = check_counts(self, X, backend, reset=reset)
+        if going_on:
+            self._check_width(X)
+        if not self._lengths(X, backend).any():
+            raise ValueError(
+                f"X has {X.shape[0]} documents for {type(self).__name__}, but no word in any of "
+                "them. Check the vocabulary of the vectorizer."
+            )
+        return X
+
+    def _start(self, backend: Backend, X: Any, n_batches: int) -> None:
+        n_words = self._lengths(X, backend)
+        if sp.issparse(X):
+            total = np.bincount(X.indices, weights=X.data, minlength=X.shape[1])
+        else:
+            total = backend.to_host(backend.xp.sum(X, axis=0)).astype(np.float64)
+        self._entropy = self._seed().entropy
+        rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(self._entropy)))
+        bias = MultinomialUnits.initial_bias(total, total, None)
+        weights = rng.normal(0.0, 0.01, (total.size, self.n_components))
+        dtype = host_dtype(X)
+        for name in ("h_samples_", "_gibbs_seed"):
+            self.__dict__.pop(name, None)
+        # rounded to the precision of training, where that is lower
+        working = np.dtype(self.training_dtype or dtype)
+        start = (weights.T, -(np.exp(bias) / np.exp(bias).sum()) @ weights, bias)
+        names = ("components_", "intercept_hidden_", "intercept_visible_")
+        for name, array in zip(names, start, strict=True):
+            setattr(self, name, array.astype(working).astype(dtype))
+        self.mean_n_words_ = float(n_words[n_words > 0].mean())
+        self._adopt(n_batches, self._entropy_of_shares(X, backend, n_words, bias))
+        self._training.base_bias = bias
+
+    @staticmethod
+    def _entropy_of_shares(
+        X: Any, backend: Backend, n_words: np.ndarray, log_share: np.ndarray
+    ) -> float:
+        """Cross-entropy of a word under the shares of all words, averaged over documents."""
+        kept = n_words > 0
+        if sp.issparse(X):
+            sums = X @ log_share
+        else:
+            sums = backend.to_host(X @ backend.asarray(log_share, X.dtype))
+        return float(-np.mean(sums[kept] / n_words[kept]))
+
+    def _trainer(self, backend: Backend, X: Any, n_epochs: int | None) -> WordTrainer:
+        dtype = np.dtype(self.training_dtype or host_dtype(self.components_))
+        model = self._model(backend, dtype, copy_arrays=True)
+        state = copy.copy(self._training)
+        if state.base_bias is None:
+            state.base_bias = np.asarray(self.intercept_visible_, dtype=np.float64)
+        n_slots = len(OPTIMIZERS[self.optimizer].slots)
+        if any(len(saved["slots"]) != n_slots for saved in state.optimizer.values()):
+            # another optimiser than before: nothing of its state can be used
+            state.optimizer = {}
+        n_chains = (self.n_chains or self.batch_size) + self.n_temperatures * (
+            self.algorithm == "pt"
+        )
+        state.chains = getattr(self, "h_samples_", None)
+        if np.shape(state.chains) != (n_chains, model.hidden.size):
+            # another algorithm, or another number of chains: they start anew
+            state.chains = None
+        settings = TrainingSettings(
+            learning_rate=self._learning_rate(state.epoch, n_epochs),
+            **{
+                name: getattr(self, name)
+                for name in TrainingSettings.__dataclass_fields__
+                if hasattr(self, name) and name != "learning_rate"
+            },
+        )
+        seed = np.random.SeedSequence(self._entropy, spawn_key=(TRAINING,))
+        self._fit_backend = backend.name
+        return WordTrainer(model, settings, state, seed)
+
+    def _learning_rate(self, first_epoch: int, n_epochs: int | None) -> Any:
+        if not isinstance(self.learning_rate, str):
+            return self.learning_rate
+        rate = _ADAM_RATE if self.optimizer == "adam" else 10.0 * _ADAM_RATE
+        if n_epochs is None:
+            return rate / 3.0
+        falling = Linear(rate, 0.0, max(n_epochs, 1))
+        return lambda epoch: falling(epoch - first_epoch)
+
+    def _printed(self, trainer: Any, rows: Rows, among: np.ndarray | None = None) -> float | None:
+        return None
+
+    def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
+        """Warn if words are predicted no better than by their shares, after enough training."""
+        n_updates = len(entries) * -(-n_rows // self.batch_size)
+        if n_updates < 100:
+            return
+        error, shares = entries[-1]["reconstruction_error"], self._data_variance
+        if error > 0.999 * shares:
+            warnings.warn(
+                f"{type(self).__name__}: after {len(entries)} epochs the model predicts the words "
+                "of documents no better than their shares in all the data do (cross-entropy "
+                f"{error:.4g} nats per word, shares {shares:.4g}): its topics say next to nothing. "
+                "Raise learning_rate or n_iter, or lower weight_decay or sparsity_cost.",
+                BaseRateWarning,
+                stacklevel=user_level(),
+            )

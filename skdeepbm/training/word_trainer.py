@@ -1,0 +1,164 @@
+"""Steps of the training of a replicated softmax.
+
+A document of D words enters the gradient with the weight ``D ** -length_power``: 0 climbs the mean
+log-likelihood of documents, which the longest ones decide; 1 that of a word, averaged over
+documents, which is what the perplexity measures. Centred parameters (``v - D mu`` and
+``h - lambda`` in the energy, with ``mu`` the distribution of words) make
+
+    ``dW = <(v - D mu)(h - lambda)^T>_data - <.>_model``, ``db = d<v> - dW lambda`` and
+    ``da = d<D h> - dW^T mu``;
+
+the last line carries D, as the hidden bias does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skdeepbm.backends import Array
+from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
+from skdeepbm.training.batches import Batch
+from skdeepbm.training.penalties import constrain_norm, sparsity_gradient
+from skdeepbm.training.settings import TrainingSettings, TrainingState
+from skdeepbm.training.trainer import Trainer
+from skdeepbm.training.word_monitor import measure_words
+from skdeepbm.training.word_phases import WORD_PHASES
+
+
+class WordTrainer(Trainer):
+    """Trains a replicated softmax in place.
+
+    Parameters
+    ----------
+    model : ReplicatedSoftmax
+        Its arrays must be the trainer's own, C-contiguous and writable.
+    settings : TrainingSettings
+    state : TrainingState
+        Read at the start; :meth:`save_state` writes it back. ``base_bias`` must be set.
+    seed : SeedSequence
+        Of the random streams, where ``state`` holds none yet.
+    """
+
+    def __init__(
+        self,
+        model: ReplicatedSoftmax,
+        settings: TrainingSettings,
+        state: TrainingState,
+        seed: np.random.SeedSequence,
+    ) -> None:
+        backend = model.backend
+        super().__init__(backend, settings, state, seed)
+        self.model = model
+        dtype = model.weights.dtype
+        self.negative = WORD_PHASES[settings.algorithm](model, settings, state.chains, self.stream)
+        self.mu = self.lam = None
+        if settings.centring:
+            assert state.base_bias is not None
+            base = backend.asarray(np.asarray(state.base_bias)[None, :], dtype)
+            self.mu = model.visible.with_bias(0.0 * base[0, :]).mean(base)[0, :]
+            lam = np.full(model.hidden.size, 0.5) if state.offsets is None else state.offsets
+            self.lam = backend.asarray(np.array(lam), dtype)
+        self.activity = None if state.activity is None else backend.asarray(state.activity, dtype)
+
+    def save_state(self) -> TrainingState:
+        def saved(array: Array | None) -> np.ndarray | None:
+            return None if array is None else np.array(self.backend.to_host(array))
+
+        state = super().save_state()
+        state.offsets, state.activity = saved(self.lam), saved(self.activity)
+        state.chains = self.negative.state
+        return state
+
+    def parameters(self) -> dict[str, Array]:
+        model = self.model
+        return {
+            "weights": model.weights,
+            "visible_bias": model.visible.bias,
+            "hidden_bias": model.hidden.bias,
+        }
+
+    def carried(self) -> Any:
+        lam = None if self.lam is None else self.copy(self.lam)
+        return self.negative.copy_chains(), lam, self.activity
+
+    def put_back(self, carried: Any) -> None:
+        chains, self.lam, self.activity = carried
+        self.negative.restore_chains(chains)
+
+    def measure(self, rows: Array, previous_weights: Array, held_out: Array | None) -> dict:
+        return measure_words(self.model, rows, previous_weights, held_out)
+
+    def step(self, batch: Batch) -> None:
+        model, backend, settings = self.model, self.backend, self.settings
+        rate, momentum, n_steps = self.scheduled()
+        self.count()
+        v, n_words = documents(backend, batch)
+        if not n_words.size:
+            return
+        gain = self.optimizer.gain(rate)
+        h0 = model.hidden_mean(v, model.lengths(n_words))
+        rounded = np.maximum(np.round(n_words), 1.0).astype(np.int64)
+        fantasy = self.negative.run(h0, rounded, n_steps, self.stream)
+
+        total: list[Array] = []
+        for sign, counts, lengths, h in (
+            (gain, v, n_words, h0),
+            (-gain, fantasy.v, fantasy.n_words, fantasy.h_mean),
+        ):
+            weight = sign * np.asarray(lengths, np.float64) ** -settings.length_power / len(lengths)
+            moved = h if self.lam is None else h - self.lam
+            weighted = backend.xp.expand_dims(model.lengths(weight), axis=1)
+            words = model.lengths(weight * lengths)
+            terms = (
+                backend.counts_transposed_matmul(counts, moved * weighted),
+                backend.weighted_counts(counts, weight),
+                backend.matmul(backend.xp.expand_dims(words, axis=0), moved)[0, :],
+            )
+            if not total:
+                total = list(terms)
+                data = terms[1] / gain if gain else terms[1], words
+            else:
+                for sum_, term in zip(total, terms, strict=True):
+                    sum_ += term
+        self._ascend(h0, data, total, rate, momentum, gain)
+
+    def _ascend(
+        self, h0: Array, data: Any, total: list[Array], rate: float, momentum: float, gain: float
+    ) -> None:
+        """Move the parameters along the plain gradients of weights and biases."""
+        model, settings, xp = self.model, self.settings, self.backend.xp
+        weights, visible, hidden = total
+        activity = xp.mean(h0, axis=0)
+        if self.mu is not None:
+            weights -= xp.expand_dims(self.mu, axis=1) * hidden
+        if settings.sparsity_cost > 0:
+            self.activity, penalty = sparsity_gradient(self.activity, activity, settings)
+            mean_words, n_words = data[0], float(xp.sum(data[0]))
+            inputs = mean_words if self.mu is None else mean_words - n_words * self.mu
+            weights += gain * xp.expand_dims(inputs, axis=1) * penalty
+            hidden = hidden + gain * n_words * penalty
+        if self.mu is not None:
+            hidden = hidden - self.mu @ weights
+            visible = visible - weights @ self.lam
+        if settings.l1_penalty:
+            weights -= gain * settings.l1_penalty * xp.sign(model.weights)
+        update = self.optimizer.update
+        update("weights", model.weights, weights, rate, momentum, settings.weight_decay)
+        update("visible bias", model.visible.bias, visible, rate, momentum)
+        update("hidden bias", model.hidden.bias, hidden, rate, momentum)
+        if settings.max_norm is not None:
+            constrain_norm(model, settings.max_norm)
+        if self.lam is not None:
+            self.backend.follow(self.lam, activity, settings.centring_rate)
+
+
+def documents(backend: Any, batch: Batch) -> tuple[Any, np.ndarray]:
+    """Counts of the documents that have words, and their lengths on the host."""
+    counts = batch.counts if batch.dense is None else batch.dense
+    n_words = backend.to_host(backend.row_sums(counts))
+    kept = np.flatnonzero(n_words > 0)
+    if kept.size < n_words.size:
+        counts, n_words = backend.take_counts(counts, kept), n_words[kept]
+    return counts, n_words
