@@ -4,10 +4,12 @@ import gzip
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.datasets import fetch_openml, load_digits
+from sklearn.datasets import fetch_20newsgroups, fetch_openml, load_digits
+from sklearn.feature_extraction.text import CountVectorizer
 
 
 def data_folder() -> Path | None:
@@ -64,3 +66,48 @@ def movie_features() -> sp.csr_matrix | None:
     if folder is None:
         return None
     return sp.load_npz(folder / "movielens_small" / "movie_features.npz").tocsr()
+
+
+@cache
+def newsgroups() -> dict[str, Any]:
+    """20 Newsgroups (bydate), counts of the 2000 most frequent words that are no stop words.
+
+    ``X_train`` (11314, 2000) and ``X_test`` (7532, 2000) float32 CSR, ``y_train``, ``y_test`` and
+    ``vocabulary``. Without SKDEEPBM_DATA it is downloaded once into scikit-learn's cache.
+    """
+    folder = data_folder()
+    if folder is not None:
+        where = folder / "newsgroups20"
+        labels = np.load(where / "labels.npz")
+        return {
+            "X_train": sp.load_npz(where / "counts2000_train.npz").tocsr().astype(np.float32),
+            "X_test": sp.load_npz(where / "counts2000_test.npz").tocsr().astype(np.float32),
+            "y_train": labels["y_train"],
+            "y_test": labels["y_test"],
+            "vocabulary": np.array((where / "vocabulary.txt").read_text().split()),
+        }
+    train, test = (
+        fetch_20newsgroups(subset=subset, remove=("headers",)) for subset in ("train", "test")
+    )
+    counter = CountVectorizer(
+        max_features=2000,
+        stop_words="english",
+        token_pattern=r"(?u)\b[a-z]{3,}\b",
+        dtype=np.float32,
+    )
+    return {
+        "X_train": counter.fit_transform(train.data),
+        "X_test": counter.transform(test.data),
+        "y_train": train.target,
+        "y_test": test.target,
+        "vocabulary": counter.get_feature_names_out(),
+    }
+
+
+def nips() -> tuple[sp.csr_matrix, sp.csr_matrix] | None:
+    """Papers of NIPS 0 to 12: 1690 to train, the last 50 to test; None without SKDEEPBM_DATA."""
+    folder = data_folder()
+    if folder is None:
+        return None
+    X = sp.load_npz(folder / "nips" / "counts.npz").tocsr().astype(np.float32)
+    return X[:-50], X[-50:]

@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import logsumexp, spence
 
 from skdeepbm.models import RBM
-from skdeepbm.models.units import UNITS
+from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
+from skdeepbm.models.units import UNITS, BernoulliUnits, MultinomialUnits
 
 SIZES = {"bernoulli": 3, "softmax": 5, "gaussian": 2, "relu": 2}
 GROUPS = (2, 3)
@@ -236,6 +238,132 @@ def some_rows(layer, n, seed=0):
         return rng.normal(0.3, 1.0, (n, layer.bias.size))
     states, _ = layer.states()
     return states[rng.integers(len(states), size=n)]
+
+
+@dataclass
+class TinyWords:
+    """A replicated softmax small enough to sum over; counts are dense rows."""
+
+    weights: np.ndarray
+    visible_bias: np.ndarray
+    hidden_bias: np.ndarray
+
+    def model(self, backend: Any, dtype: Any = np.float64) -> ReplicatedSoftmax:
+        """The package's model of the same parameters, in arrays of its own."""
+
+        def put(array):
+            return backend.asarray(np.array(array, dtype=dtype))
+
+        return ReplicatedSoftmax(
+            MultinomialUnits(backend, put(self.visible_bias)),
+            BernoulliUnits(backend, put(self.hidden_bias)),
+            put(self.weights),
+        )
+
+    def hidden_states(self):
+        return np.array(list(itertools.product([0.0, 1.0], repeat=self.hidden_bias.size)))
+
+    def sequences(self, n_words):
+        """Counts of every sequence of words, one row for each."""
+        eye = np.eye(self.visible_bias.size)
+        found = itertools.product(range(len(eye)), repeat=n_words)
+        return np.array([eye[list(words)].sum(axis=0) for words in found])
+
+    def energy(self, v, h):
+        """Energies of all pairs of rows; shape (rows of v, rows of h)."""
+        one_word = self.visible_bias[:, None] + self.weights @ h.T + h @ self.hidden_bias
+        return -v @ one_word
+
+    def free_energy(self, v):
+        return -logsumexp(-self.energy(v, self.hidden_states()), axis=1)
+
+    def hidden_mean(self, v):
+        h = self.hidden_states()
+        return np.exp(self.free_energy(v)[:, None] - self.energy(v, h)) @ h
+
+    def log_mass(self, h):
+        """Log of the sum over one word, for each row of h."""
+        return logsumexp(-self.energy(np.eye(self.visible_bias.size), h), axis=0)
+
+    def word_probabilities(self, h):
+        """Distribution of a word, for each row of h."""
+        return np.exp(-self.energy(np.eye(self.visible_bias.size), h) - self.log_mass(h)).T
+
+    def log_z(self, n_words):
+        """Over sequences of that many words, which need not be a whole number."""
+        return logsumexp(n_words * self.log_mass(self.hidden_states()))
+
+    def log_likelihood(self, v):
+        """Mean over documents, of the sequences of their words."""
+        log_z = [self.log_z(n_words) for n_words in v.sum(axis=1)]
+        return float(np.mean(-self.free_energy(v) - log_z))
+
+    def hidden_probabilities(self, n_words):
+        """Hidden states and the probability of each in documents of that length."""
+        h = self.hidden_states()
+        return h, np.exp(n_words * self.log_mass(h) - self.log_z(n_words))
+
+    def moments(self, n_words):
+        """``<v>``, ``<h>`` and ``<v h>`` of documents of that length."""
+        h, p = self.hidden_probabilities(n_words)
+        v = n_words * self.word_probabilities(h)
+        return p @ v, p @ h, (v * p[:, None]).T @ h
+
+    def draw_hidden(self, n_words, n, rng):
+        """Hidden states of documents of that length."""
+        h, p = self.hidden_probabilities(n_words)
+        return h[rng.choice(len(h), size=n, p=p / p.sum())]
+
+    def draw(self, lengths, rng):
+        """A document of each length."""
+        h = np.concatenate([self.draw_hidden(n_words, 1, rng) for n_words in lengths])
+        pairs = zip(lengths, self.word_probabilities(h), strict=True)
+        return np.array([rng.multinomial(n, p / p.sum()) for n, p in pairs], dtype=float)
+
+    def with_parameters(self, **changes):
+        return replace(self, **changes)
+
+    def parameters(self):
+        return dict(vars(self))
+
+    numerical_gradient = Tiny.numerical_gradient
+
+
+def make_words(n_vocabulary=3, n_hidden=4, std=0.8, seed=0):
+    """A random tiny replicated softmax."""
+    rng = np.random.default_rng([seed, 3])
+    return TinyWords(
+        rng.normal(0, std, (n_vocabulary, n_hidden)),
+        rng.normal(0, 0.7, n_vocabulary),
+        rng.normal(0, 0.3, n_hidden),
+    )
+
+
+def some_documents(n_vocabulary, lengths, seed=0):
+    """Counts of a document of each length."""
+    rng = np.random.default_rng([seed, 4])
+    p = rng.uniform(0.2, 1.0, n_vocabulary)
+    return np.array([rng.multinomial(n, p / p.sum()) for n in lengths], dtype=float)
+
+
+FORMS = ["dense", "csr"]
+
+
+def put_counts(backend, v, form, dtype=np.float64):
+    """Counts as an array of the backend or as what it makes of CSR."""
+    v = np.array(v, dtype=dtype)
+    return backend.asarray(v) if form == "dense" else backend.counts(sp.csr_array(v))
+
+
+def host_counts(backend, counts):
+    """Counts of either form as a dense array, entry by entry."""
+    if not hasattr(counts, "indptr"):
+        return np.array(backend.to_host(counts))
+    found = np.zeros(counts.shape, counts.data.dtype)
+    for i, (start, stop) in enumerate(itertools.pairwise(counts.indptr.tolist())):
+        for t in range(start, stop):
+            found[i, counts.indices[t]] += counts.data[t]
+    return found
 
 
 def within_error(sample, expected, n_sigma=4.5):

@@ -207,8 +207,10 @@ class Backend(ABC):
         """Index of each draw in the flattened ``p``; those of a row follow those of the last."""
         xp, (n, width) = self.xp, p.shape
         row = self.asarray(np.repeat(np.arange(n), n_draws))
-        # one running sum over all rows in double precision: a row is a piece of it
-        cdf = xp.cumulative_sum(xp.astype(xp.reshape(p, (-1,)), xp.float64))
+        # one running sum over all rows in double precision: a row is a piece of it, of length 1
+        p = xp.astype(p, xp.float64)
+        p = p / xp.sum(p, axis=1, keepdims=True)
+        cdf = xp.cumulative_sum(xp.reshape(p, (-1,)))
         end = cdf[width - 1 :: width]
         start = xp.concat([self.zeros((1,), np.float64), end[:-1]])
         u = self.uniform((int(n_draws.sum()),), stream, np.float64)

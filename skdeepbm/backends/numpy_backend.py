@@ -209,7 +209,7 @@ class NumpyBackend(Backend):
         # sums of sixteen elements first: the search in them is several times faster
         n, width = p.shape
         flat = np.zeros(-(-p.size // 16) * 16)
-        flat[: p.size] = p.reshape(-1)
+        np.divide(p, p.sum(axis=1, keepdims=True), out=flat[: p.size].reshape(n, width))
         blocks = flat.reshape(-1, 16)
         above = np.concatenate([[0.0], np.cumsum(np.dot(blocks, np.ones(16)))])
         block, inside = np.divmod(np.arange(n) * width, 16)

@@ -107,7 +107,7 @@ class WordGenerationMixin(WordTrainingMixin):
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
         if init is None:
             backend = self._resolve_backend(fitted=True)
-            model = self._model(backend, host_dtype(self.intercept_visible_))
+            model = self._model(backend, host_dtype(self.components_))
             lengths = np.full(n_samples, max(1, round(getattr(self, "mean_n_words_", 0))))
             if n_words is None and not hasattr(self, "mean_n_words_"):
                 raise ValueError(f"sample of {type(self).__name__} needs n_words.")
@@ -118,7 +118,8 @@ class WordGenerationMixin(WordTrainingMixin):
                     f"init has {init.shape[0]} rows, but sample of {type(self).__name__} needs "
                     f"n_samples={n_samples}."
                 )
-            lengths = np.round(self._lengths(init, backend)).astype(np.int64)
+            sums = self._lengths(init, backend)
+            lengths = np.where(sums > 0, np.maximum(np.round(sums), 1.0), 0.0).astype(np.int64)
         if n_words is not None:
             lengths = self._check_lengths(n_words, "sample", whole=True)
             if lengths.shape not in ((1,), (n_samples,)):
@@ -146,7 +147,10 @@ class WordGenerationMixin(WordTrainingMixin):
 
     def _check_lengths(self, n_words: Any, method: str, whole: bool = False) -> np.ndarray:
         """Numbers of words that an argument gives, as a vector of float64."""
-        lengths = np.atleast_1d(np.asarray(n_words, dtype=np.float64))
+        try:
+            lengths = np.atleast_1d(np.asarray(n_words, dtype=np.float64))
+        except (TypeError, ValueError):
+            lengths = np.empty(0)
         bad = lengths.ndim != 1 or not lengths.size or not np.isfinite(lengths).all()
         bad = bad or bool((lengths < 0).any()) or (whole and bool((lengths % 1).any()))
         if bad:

@@ -60,6 +60,8 @@ class WordLikelihoodMixin(WordGenerationMixin):
         ----------
         n_words : float or array-like of shape (n_lengths,)
             Numbers of words. The sum that ``Z_D`` stands for is over *sequences* of D words.
+            Between whole numbers, estimates are interpolated on a straight line, which is slightly
+            high.
         method : {"auto", "exact", "ais"}, default="auto"
             ``"exact"`` enumerates the states of at most 20 topics; ``"ais"`` is annealed importance
             sampling with the length as the inverse temperature: one anneal serves all lengths;
@@ -100,6 +102,11 @@ class WordLikelihoodMixin(WordGenerationMixin):
         lengths = self._check_lengths(n_words, "log_partition")
         backend = self._resolve_backend(fitted=True)
         model = self._model(backend, np.dtype(np.float64))
+        if method == "exact" and not is_enumerable(model):
+            raise ValueError(
+                f"method='exact' of {type(self).__name__}.log_partition enumerates at most 20 "
+                f"hidden units, but there are {model.hidden.size}. Use method='ais'."
+            )
         if method == "exact" or (method == "auto" and reverse is None and is_enumerable(model)):
             value = exact_word_partition(model, lengths)
             found = LogPartition(value, value, value, "exact")
@@ -135,15 +142,15 @@ class WordLikelihoodMixin(WordGenerationMixin):
             raise ValueError(
                 f"reverse of {type(self).__name__}.log_partition needs documents with words."
             )
-        found = np.full(lengths.size, self._n_features_out * np.log(2.0))
-        longer = np.flatnonzero(lengths > 0)
         index = filled[np.linspace(0, filled.size - 1, n_runs).astype(np.intp)]
-        for i in longer:
-            starts = np.full(n_runs, max(1, round(lengths[i])))
-            log_z = self._descend(X, backend, index, starts, per_fold, seed)
+        whole = np.unique(np.concatenate([np.floor(lengths), np.ceil(lengths)]))
+        value = np.full(whole.size, self._n_features_out * np.log(2.0))
+        for i in np.flatnonzero(whole):
+            log_z = self._descend(X, backend, index, np.full(n_runs, whole[i]), per_fold, seed)
             low = log_z.min()
-            found[i] = low - np.log(np.mean(np.exp(low - log_z)))
-        return found
+            value[i] = low - np.log(np.mean(np.exp(low - log_z)))
+        # log Z is convex in the length: a straight line between two lengths lies above it
+        return np.interp(lengths, whole, value)
 
     def _descend(
         self,
@@ -154,13 +161,15 @@ class WordLikelihoodMixin(WordGenerationMixin):
         per_fold: int,
         seed: Any,
     ) -> np.ndarray:
-        """Single-run estimates of log Z from documents ``index`` taken to given lengths."""
+        """Single-run estimates of log Z from documents ``index`` taken to whole lengths above 0."""
         model = self._model(backend, np.dtype(np.float32))
         batch = Rows(backend, X, np.dtype(np.float32)).batch(index)
         v = batch.counts if batch.dense is None else batch.dense
         lengths = model.lengths(self._lengths(X, backend)[index])
         with backend.quiet():
-            return reverse_word_partition(model, v, lengths, n_words, per_fold, seed)
+            return reverse_word_partition(
+                model, v, lengths, n_words.astype(np.int64), per_fold, seed
+            )
 
     def _runs(self, random_state: Any) -> np.random.SeedSequence:
         """Seed of the runs: that of `fit`, whatever was drawn since, unless one is given."""
@@ -212,10 +221,7 @@ class WordLikelihoodMixin(WordGenerationMixin):
         free_energy = self.free_energy(X)
         n_words = self._lengths(rows, backend)
         if method == "reverse":
-            log_z = np.full(n_words.size, self._n_features_out * np.log(2.0))
-            filled = np.flatnonzero(n_words)
-            whole = np.maximum(np.round(n_words[filled]), 1.0).astype(np.int64)
-            log_z[filled] = self._descend(rows, backend, filled, whole, _PER_FOLD, self._runs(None))
+            log_z = self._reverse_of_documents(rows, backend, n_words)
         else:
             different, place = np.unique(n_words, return_inverse=True)
             log_z = self.log_partition(different, method).value[place]
@@ -223,6 +229,25 @@ class WordLikelihoodMixin(WordGenerationMixin):
         if owner is not None:
             return -free_energy - owner.asarray(log_z), n_words
         return -free_energy - log_z, n_words
+
+    def _reverse_of_documents(self, X: Any, backend: Any, n_words: np.ndarray) -> np.ndarray:
+        """Single-run estimates of log Z, each from a document itself."""
+        seed = self._runs(None)
+
+        def run(whole: np.ndarray, among: np.ndarray) -> np.ndarray:
+            log_z = np.full(n_words.size, self._n_features_out * np.log(2.0))
+            index = np.flatnonzero(among & (whole > 0))
+            if index.size:
+                log_z[index] = self._descend(X, backend, index, whole[index], _PER_FOLD, seed)
+            return log_z
+
+        below = np.floor(n_words)
+        share = n_words - below
+        upper = run(np.ceil(n_words), n_words > 0)
+        if not share.any():
+            return upper
+        lower = run(below, share > 0)
+        return np.where(share > 0, (1.0 - share) * lower + share * upper, upper)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean log-likelihood of the documents, in nats: the mean of `score_samples`.

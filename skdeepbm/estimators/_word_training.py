@@ -21,7 +21,6 @@ from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.models.units import BernoulliUnits, MultinomialUnits
 from skdeepbm.training import Rows, TrainingSettings, WordTrainer
 from skdeepbm.training.optimizers import OPTIMIZERS
-from skdeepbm.training.schedules import Linear
 
 _ADAM_RATE = 0.003
 
@@ -105,7 +104,7 @@ class WordTrainingMixin(TrainingMixin):
         X = check_counts(self, X, backend, reset=reset)
         if going_on:
             self._check_width(X)
-        if not self._lengths(X, backend).any():
+        if not going_on and not self._lengths(X, backend).any():
             raise ValueError(
                 f"X has {X.shape[0]} documents for {type(self).__name__}, but no word in any of "
                 "them. Check the vocabulary of the vectorizer."
@@ -163,9 +162,9 @@ class WordTrainingMixin(TrainingMixin):
         state.chains = getattr(self, "h_samples_", None)
         if np.shape(state.chains) != (n_chains, model.hidden.size):
             # another algorithm, or another number of chains: they start anew
-            state.chains = None
+            state.chains, state.memory = None, {}
         settings = TrainingSettings(
-            learning_rate=self._learning_rate(state.epoch, n_epochs),
+            learning_rate=self._learning_rate(n_epochs is None),
             **{
                 name: getattr(self, name)
                 for name in TrainingSettings.__dataclass_fields__
@@ -176,14 +175,12 @@ class WordTrainingMixin(TrainingMixin):
         self._fit_backend = backend.name
         return WordTrainer(model, settings, state, seed)
 
-    def _learning_rate(self, first_epoch: int, n_epochs: int | None) -> Any:
+    def _learning_rate(self, is_step: bool) -> Any:
         if not isinstance(self.learning_rate, str):
             return self.learning_rate
         rate = _ADAM_RATE if self.optimizer == "adam" else 10.0 * _ADAM_RATE
-        if n_epochs is None:
-            return rate / 3.0
-        falling = Linear(rate, 0.0, max(n_epochs, 1))
-        return lambda epoch: falling(epoch - first_epoch)
+        # single steps are not averaged
+        return rate / 3.0 if is_step else rate
 
     def _printed(self, trainer: Any, rows: Rows, among: np.ndarray | None = None) -> float | None:
         return None
@@ -191,9 +188,11 @@ class WordTrainingMixin(TrainingMixin):
     def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
         """Warn if words are predicted no better than by their shares, after enough training."""
         n_updates = len(entries) * -(-n_rows // self.batch_size)
-        if n_updates < 100:
+        shares = self._data_variance
+        # of parameters that were given, the shares are not known
+        if n_updates < 100 or not shares:
             return
-        error, shares = entries[-1]["reconstruction_error"], self._data_variance
+        error = entries[-1]["reconstruction_error"]
         if error > 0.999 * shares:
             warnings.warn(
                 f"{type(self).__name__}: after {len(entries)} epochs the model predicts the words "

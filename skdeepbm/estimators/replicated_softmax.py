@@ -10,6 +10,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._word_generation import WordGenerationMixin
 from skdeepbm.estimators._word_likelihood import WordLikelihoodMixin
 from skdeepbm.estimators._word_training import WordTrainingMixin
@@ -31,10 +32,9 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         Number of hidden units, the topics.
 
     learning_rate : "auto", float, sequence or callable, default="auto"
-        Step size of the ascent. ``"auto"`` is 0.003 with ``optimizer="adam"``, falling linearly to
-        0 over the epochs of `fit`; `partial_fit` keeps to a third of that. With the other
-        optimisers it is 10 times as much. A sequence gives one value per epoch, a callable is
-        called with the epoch, counted from 0; see
+        Step size of the ascent. ``"auto"`` is 0.003 with ``optimizer="adam"`` and 10 times that
+        with the others; `partial_fit`, which cannot average, takes a third of it. A sequence gives
+        one value per epoch, a callable is called with the epoch, counted from 0; see
         :mod:`skdeepbm.schedules`.
 
     momentum : float, sequence or callable, default=0.9
@@ -67,6 +67,11 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
 
     n_iter : int, default=40
         Epochs: passes over the data. With 0, `fit` only sets the starting parameters.
+
+    averaging : float, default=0.75
+        Share of the epochs, the last ones, whose parameters are averaged by `fit`. Parameters
+        wander about the maximum of the likelihood; their mean is much nearer to it. 0 keeps those
+        of the last epoch.
 
     algorithm : {"pt", "pcd", "cd"}, default="pt"
         Estimator of the negative phase. ``"pt"``: persistent chains of documents as long as those
@@ -122,8 +127,8 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         Biases of the words.
 
     h_samples_ : ndarray of shape (n_chains, n_components)
-        Topics of the persistent chains, the shortest documents first; with ``algorithm="pt"`` there
-        are `n_temperatures` more. Not with ``"cd"``.
+        Topics of the persistent chains; with ``algorithm="pt"`` there are `n_temperatures` more.
+        Not with ``"cd"``.
 
     mean_n_words_ : float
         Mean number of words of the documents of `fit` (of the first call of `partial_fit`) that
@@ -212,6 +217,7 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         "length_power": [Interval(Real, 0, 1, closed="both")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "averaging": [Interval(Real, 0, 1, closed="both")],
         "algorithm": [StrOptions(set(WORD_PHASES))],
         "n_gibbs_steps": [Interval(Integral, 1, None, closed="left"), "array-like", callable],
         "n_chains": [None, Interval(Integral, 1, None, closed="left")],
@@ -242,6 +248,7 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         length_power: float = 0.5,
         batch_size: int = 100,
         n_iter: int = 40,
+        averaging: float = 0.75,
         algorithm: str = "pt",
         n_gibbs_steps: Any = 1,
         n_chains: int | None = None,
@@ -268,6 +275,7 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         self.length_power = length_power
         self.batch_size = batch_size
         self.n_iter = n_iter
+        self.averaging = averaging
         self.algorithm = algorithm
         self.n_gibbs_steps = n_gibbs_steps
         self.n_chains = n_chains
@@ -391,6 +399,7 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
                 f"feature_names of {type(self).__name__}.top_words has shape {names.shape}, but "
                 f"the model has {n_features} words."
             )
+        check_count(self, "n", n)
         order = np.argsort(-np.asarray(self.components_), axis=1, kind="stable")[:, :n]
         return [[str(names[k]) for k in row] for row in order]
 

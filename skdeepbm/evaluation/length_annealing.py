@@ -53,8 +53,9 @@ class LengthCurve:
 def stages(longest: int, per_fold: int) -> Iterator[tuple[int, float, float]]:
     """Stages ``(n, old, new)`` from ``n + old`` to ``n + new`` words, up to ``longest`` or more.
 
-    There are ``per_fold`` of them for each growth of the length by a factor of e. They do not
-    depend on ``longest``, so that an anneal to another length begins with the same ones.
+    There are at least ``per_fold`` of them for each growth of the length by a factor of e, and as
+    many for the first word. They do not depend on ``longest``, so that an anneal to another length
+    begins with the same ones.
     """
     n = 0
     while n < longest:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skdeepbm.backends import Array
 from skdeepbm.evaluation.exact import MAX_STATES
-from skdeepbm.evaluation.length_annealing import LengthCurve, ascend, descend
+from skdeepbm.evaluation.length_annealing import LengthCurve, ascend, descend, stages
 from skdeepbm.evaluation.partition import LogPartition, digest, remember
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.sampling.words import word_chain
@@ -72,9 +72,8 @@ def estimated_curve(
     seed: np.random.SeedSequence,
 ) -> LengthCurve:
     """Log Z up to a length, estimated once for the same parameters and seed; see ``ascend``."""
-    key = digest(
-        model, model.backend.name, str(model.weights.dtype), n_runs, per_fold, seed.entropy
-    )
+    where = (model.backend.name, str(model.weights.dtype))
+    key = digest(model, *where, n_runs, per_fold, seed.entropy, seed.spawn_key)
     return remember(
         key,
         lambda: ascend(model, longest, n_runs, per_fold, model.backend.stream(seed)),
@@ -90,7 +89,8 @@ def estimated_word_partition(
     seed: np.random.SeedSequence,
 ) -> LogPartition:
     """Log Z of several lengths from one anneal; attributes are arrays, one value a length."""
-    curve = estimated_curve(model, int(np.ceil(n_words.max())), n_runs, per_fold, seed)
+    longest = int(np.ceil(n_words.max()))
+    curve = estimated_curve(model, longest, n_runs, per_fold, seed)
     return LogPartition(
         curve.at(n_words),
         curve.at(n_words, "lower"),
@@ -98,7 +98,8 @@ def estimated_word_partition(
         "ais",
         None,
         n_runs,
-        curve.n_stages,
+        # a longer anneal may have been remembered
+        sum(1 for _ in stages(longest, per_fold)),
         curve.at(n_words, "effective_sample_size"),
     )
 

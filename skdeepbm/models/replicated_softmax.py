@@ -45,7 +45,8 @@ class ReplicatedSoftmax:
 
     def lengths(self, n_words: Any) -> Array:
         """Numbers of words as an array of the weights' dtype."""
-        return self.backend.asarray(np.asarray(n_words), self.weights.dtype)
+        host = n_words if self.backend.owns(n_words) else np.asarray(n_words)
+        return self.backend.asarray(host, self.weights.dtype)
 
     def total_input(self, v: Any, n_words: Array) -> Array:
         """Input of the hidden units, bias included; shape (n_rows, n_hidden)."""

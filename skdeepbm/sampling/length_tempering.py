@@ -28,7 +28,7 @@ class LengthTempering:
     model : ReplicatedSoftmax
         Its arrays may change between calls of :meth:`step`.
     h : array of shape (n_chains, n_hidden)
-        Hidden states, those of the shortest documents first.
+        Hidden states, those of the shortest documents first (or as `order` will say).
     exchanges : bool, default=True
         Whether chains exchange their states.
 

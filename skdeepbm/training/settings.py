@@ -35,6 +35,7 @@ class TrainingSettings:
     centring_rate: float = 0.01
     variance_rate: float = 0.1
     length_power: float = 0.5
+    averaging: float = 0.0
     shuffle: bool = True
 
 

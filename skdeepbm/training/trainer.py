@@ -12,6 +12,7 @@ import numpy as np
 
 from skdeepbm.backends import Array, Backend
 from skdeepbm.exceptions import DivergenceError
+from skdeepbm.training.averaging import Average
 from skdeepbm.training.batches import Batch, Rows
 from skdeepbm.training.monitor import monitored_rows
 from skdeepbm.training.optimizers import OPTIMIZERS
@@ -166,6 +167,7 @@ class Trainer(ABC):
         state.n_batches, state.batch = -(-trained.size // size), 0
         order = trained
         watched = rows.dense(trained[monitored_rows(trained.size, self.n_visible)])
+        average = Average(self.backend, n_epochs, self.settings.averaging)
         with self.backend.quiet():
             for _ in range(n_epochs):
                 hooks.epoch_begin()
@@ -175,9 +177,11 @@ class Trainer(ABC):
                 with self._guarded() as before:
                     self.epoch(rows, order)
                 entry = self.measure(watched, before["weights"], kept)
+                average.add(self.parameters())
                 entry["epoch_time"] = time.perf_counter() - begin
                 if hooks.epoch_end(entry):
                     break
+            average.store(self.parameters())
 
     def update(self, batch: Batch) -> dict[str, Any]:
         """One step on one batch, guarded and measured like an epoch.

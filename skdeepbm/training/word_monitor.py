@@ -51,8 +51,10 @@ def measure_words(
     backend = model.backend
     h, entropy, energy = (np.asarray(backend.to_host(x)) for x in _per_word(model, v))
     validation = error_of_gap = math.nan
+    others = np.empty(0)
     if held_out is not None:
         others = np.asarray(backend.to_host(_per_word(model, held_out)[2]))
+    if others.size and energy.size:
         validation = float(others.mean())
         error_of_gap = math.sqrt(others.var() / others.size + energy.var() / energy.size)
     norm, moved = norm_and_movement(model.weights, previous_weights, backend)

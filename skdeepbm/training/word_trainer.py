@@ -52,7 +52,9 @@ class WordTrainer(Trainer):
         super().__init__(backend, settings, state, seed)
         self.model = model
         dtype = model.weights.dtype
-        self.negative = WORD_PHASES[settings.algorithm](model, settings, state.chains, self.stream)
+        self.negative = WORD_PHASES[settings.algorithm](
+            model, settings, state.chains, state.memory, self.stream
+        )
         self.mu = self.lam = None
         if settings.centring:
             assert state.base_bias is not None
@@ -68,7 +70,7 @@ class WordTrainer(Trainer):
 
         state = super().save_state()
         state.offsets, state.activity = saved(self.lam), saved(self.activity)
-        state.chains = self.negative.state
+        state.chains, state.memory = self.negative.state, self.negative.memory
         return state
 
     def parameters(self) -> dict[str, Array]:
@@ -102,30 +104,41 @@ class WordTrainer(Trainer):
         rounded = np.maximum(np.round(n_words), 1.0).astype(np.int64)
         fantasy = self.negative.run(h0, rounded, n_steps, self.stream)
 
-        total: list[Array] = []
-        for sign, counts, lengths, h in (
-            (gain, v, n_words, h0),
-            (-gain, fantasy.v, fantasy.n_words, fantasy.h_mean),
-        ):
-            weight = sign * np.asarray(lengths, np.float64) ** -settings.length_power / len(lengths)
-            moved = h if self.lam is None else h - self.lam
-            weighted = backend.xp.expand_dims(model.lengths(weight), axis=1)
-            words = model.lengths(weight * lengths)
-            terms = (
-                backend.counts_transposed_matmul(counts, moved * weighted),
-                backend.weighted_counts(counts, weight),
-                backend.matmul(backend.xp.expand_dims(words, axis=0), moved)[0, :],
-            )
-            if not total:
-                total = list(terms)
-                data = terms[1] / gain if gain else terms[1], words
-            else:
-                for sum_, term in zip(total, terms, strict=True):
-                    sum_ += term
-        self._ascend(h0, data, total, rate, momentum, gain)
+        weight = n_words**-settings.length_power / n_words.size
+        total, mean_words = self._phase(v, n_words, h0, gain * weight)
+        others = fantasy.n_words.astype(np.float64)
+        model_weight = others**-settings.length_power
+        # as many weighted words in both phases: else the biases of all words drift together
+        model_weight *= (weight @ n_words) / (model_weight @ others)
+        terms, _ = self._phase(fantasy.v, others, fantasy.h_mean, -gain * model_weight)
+        for sum_, term in zip(total, terms, strict=True):
+            sum_ += term
+        self._ascend(h0, mean_words / gain if gain else mean_words, total, rate, momentum, gain)
+
+    def _phase(
+        self, v: Any, n_words: np.ndarray, h: Array, weight: np.ndarray
+    ) -> tuple[list[Array], Array]:
+        """Weighted sums of ``v (h - lambda)^T``, ``v`` and ``D (h - lambda)``; the second twice."""
+        model, backend = self.model, self.backend
+        moved = h if self.lam is None else h - self.lam
+        words = backend.weighted_counts(v, weight)
+        column = backend.xp.expand_dims(model.lengths(weight), axis=1)
+        row = backend.xp.expand_dims(model.lengths(weight * n_words), axis=0)
+        sums = [
+            backend.counts_transposed_matmul(v, moved * column),
+            words,
+            backend.matmul(row, moved)[0, :],
+        ]
+        return sums, 1.0 * words
 
     def _ascend(
-        self, h0: Array, data: Any, total: list[Array], rate: float, momentum: float, gain: float
+        self,
+        h0: Array,
+        mean_words: Array,
+        total: list[Array],
+        rate: float,
+        momentum: float,
+        gain: float,
     ) -> None:
         """Move the parameters along the plain gradients of weights and biases."""
         model, settings, xp = self.model, self.settings, self.backend.xp
@@ -135,7 +148,7 @@ class WordTrainer(Trainer):
             weights -= xp.expand_dims(self.mu, axis=1) * hidden
         if settings.sparsity_cost > 0:
             self.activity, penalty = sparsity_gradient(self.activity, activity, settings)
-            mean_words, n_words = data[0], float(xp.sum(data[0]))
+            n_words = float(xp.sum(mean_words))
             inputs = mean_words if self.mu is None else mean_words - n_words * self.mu
             weights += gain * xp.expand_dims(inputs, axis=1) * penalty
             hidden = hidden + gain * n_words * penalty
@@ -157,7 +170,7 @@ class WordTrainer(Trainer):
 def documents(backend: Any, batch: Batch) -> tuple[Any, np.ndarray]:
     """Counts of the documents that have words, and their lengths on the host."""
     counts = batch.counts if batch.dense is None else batch.dense
-    n_words = backend.to_host(backend.row_sums(counts))
+    n_words = backend.to_host(backend.row_sums(counts)).astype(np.float64)
     kept = np.flatnonzero(n_words > 0)
     if kept.size < n_words.size:
         counts, n_words = backend.take_counts(counts, kept), n_words[kept]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.datasets import load_digits
 
 from skdeepbm.backends import get_backend
@@ -33,6 +34,19 @@ def real():
     """120 rows of 5 correlated real columns."""
     rng = np.random.default_rng(3)
     return rng.normal(size=(120, 2)) @ rng.normal(size=(2, 5)) + 0.5 * rng.normal(size=(120, 5))
+
+
+@pytest.fixture
+def documents():
+    """120 documents of 1 to 60 words, each about one of three topics, over 12 words; CSR."""
+    rng = np.random.default_rng(0)
+    topics = np.full((3, 12), 0.1)
+    for k in range(3):
+        topics[k, 4 * k : 4 * k + 4] = [3, 4, 5, 6]
+    topics /= topics.sum(axis=1, keepdims=True)
+    lengths = rng.integers(1, 61, size=120)
+    counts = [rng.multinomial(n, topics[rng.integers(3)]) for n in lengths]
+    return sp.csr_array(np.array(counts, dtype=np.float64))
 
 
 @pytest.fixture

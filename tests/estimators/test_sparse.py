@@ -148,17 +148,22 @@ def test_rows_are_never_made_dense_together(container, algorithm, monkeypatch):
     assert limit < X.shape[0] / 2
     dense_rows = []
 
-    def guarded(self, *args, _toarray=container.toarray, **kwargs):
-        dense_rows.append(self.shape[0])
-        assert self.shape[0] <= limit
-        return _toarray(self, *args, **kwargs)
+    def guarded(toarray):
+        def watched(self, *args, **kwargs):
+            dense_rows.append(self.shape[0])
+            assert self.shape[0] <= limit
+            return toarray(self, *args, **kwargs)
+
+        return watched
 
     def forbidden(self, *args, **kwargs):
         raise AssertionError("made dense")
 
-    monkeypatch.setattr(container, "toarray", guarded)
-    for name in ("todense", "__array__"):
-        monkeypatch.setattr(container, name, forbidden, raising=False)
+    # batches are arrays, whatever the data are
+    for kind in {container, sp.csr_array}:
+        monkeypatch.setattr(kind, "toarray", guarded(kind.toarray))
+        for name in ("todense", "__array__"):
+            monkeypatch.setattr(kind, name, forbidden, raising=False)
     rbm = RBMTransformer(2, n_iter=1, batch_size=BATCH, algorithm=algorithm, random_state=0).fit(X)
     rbm.partial_fit(X[:BATCH]).transform(X)
     # what is dense by nature comes in chunks

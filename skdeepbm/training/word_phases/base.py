@@ -30,6 +30,8 @@ class WordPhase(ABC):
     settings : TrainingSettings
     state : ndarray or None
         Chains to go on from, as :attr:`state` returned them.
+    memory : dict
+        What else to go on from, as :attr:`memory` returned it; empty at first.
     stream : Stream
     """
 
@@ -40,12 +42,13 @@ class WordPhase(ABC):
         model: ReplicatedSoftmax,
         settings: TrainingSettings,
         state: np.ndarray | None,
+        memory: dict[str, Any],
         stream: Stream,
     ) -> None:
         self.model, self.settings = model, settings
-        self._begin(state, stream)
+        self._begin(state, memory, stream)
 
-    def _begin(self, state: np.ndarray | None, stream: Stream) -> None:
+    def _begin(self, state: np.ndarray | None, memory: dict[str, Any], stream: Stream) -> None:
         """Set up what a kind of negative phase needs; the arguments are the constructor's."""
 
     @abstractmethod
@@ -67,6 +70,11 @@ class WordPhase(ABC):
     def state(self) -> np.ndarray | None:
         """Host copy of what persists from batch to batch."""
         return None
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What persists besides the chains."""
+        return {}
 
     def copy_chains(self) -> Any:
         """Copy of all that persists, on the device, for :meth:`restore_chains`."""

@@ -21,7 +21,7 @@ class PersistentWords(WordPhase):
     algorithm = "pcd"
     exchanges: ClassVar[bool] = False
 
-    def _begin(self, state: np.ndarray | None, stream: Stream) -> None:
+    def _begin(self, state: np.ndarray | None, memory: dict[str, Any], stream: Stream) -> None:
         backend, dtype = self.model.backend, self.model.weights.dtype
         if state is None:
             n = (self.settings.n_chains or self.settings.batch_size) + self.n_short
@@ -30,6 +30,8 @@ class PersistentWords(WordPhase):
         else:
             h = backend.asarray(np.array(state), dtype)
         self.chains = LengthTempering(self.model, h, self.exchanges)
+        if state is not None and "order" in memory:
+            self.chains.order = np.array(memory["order"])
 
     @property
     def n_short(self) -> int:
@@ -42,8 +44,11 @@ class PersistentWords(WordPhase):
 
     @property
     def state(self) -> np.ndarray:
-        # the shortest first, as a new set of chains expects them
-        return np.array(self.model.backend.to_host(self.chains.h))[self.chains.order]
+        return np.array(self.model.backend.to_host(self.chains.h))
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        return {"order": self.chains.order.copy()}
 
     def run(self, h_mean: Array, n_words: np.ndarray, n_steps: int, stream: Stream) -> Fantasy:
         n = self.chains.order.size - self.n_short

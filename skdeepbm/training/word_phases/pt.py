@@ -23,5 +23,5 @@ class TemperedWords(PersistentWords):
         return self.settings.n_temperatures
 
     def _short_lengths(self, shortest: int) -> np.ndarray:
-        lengths = np.geomspace(1.0, shortest, self.n_short + 1)[:-1]
-        return np.round(lengths).astype(np.int64)
+        share = np.arange(self.n_short) / max(self.n_short, 1)
+        return np.round(float(shortest) ** share).astype(np.int64)
