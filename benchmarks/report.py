@@ -179,9 +179,9 @@ def format_mnist500(found: list[dict[str, Any]]) -> str:
         [
             r["recipe"],
             f"{r['seconds'] / 60:.1f}",
-            f"{r['n_temperatures']:,}",
+            f"{r.get('n_temperatures', 10_000):,}",
             f"{r['log_z']:.2f} ({r['log_z_lower']:.2f} to {r['log_z_upper']:.2f})",
-            f"{r['effective_sample_size']:.1f}",
+            f"{r['effective_sample_size']:.1f}" if "effective_sample_size" in r else "",
             f"{r['log_z_reverse']:.2f}",
             f"{r['test']:.2f}",
             f"{r['test_reverse']:.2f}",
@@ -257,7 +257,8 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
     "mnist500": ("MNIST, 500 hidden units", lambda: mnist500.run(_quick), format_mnist500),
     "traps": ("Data that trap chains", lambda: traps.run(_quick), format_traps),
     "grid": ("Ranking by likelihood", lambda: grid.run(_quick), format_grid),
-    "topics": ("Topics of documents", lambda: topics.run(_quick), topics.form),
+    "topics": ("Topics of newsgroups", lambda: topics.run(_quick), topics.form),
+    "topics_nips": ("Topics of papers", lambda: topics.run_nips(_quick), topics.form),
     "topic_speed": ("Speed of the replicated softmax", topic_speed.run, topic_speed.form),
     "topic_stream": (
         "A stream of documents",

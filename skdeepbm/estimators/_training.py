@@ -23,7 +23,7 @@ class TrainingMixin(BoltzmannBase):
 
     n_components: int
     n_iter: int
-    batch_size: int
+    batch_size: Any
     warm_start: bool
     validation_fraction: float
     early_stopping: str | None
@@ -56,6 +56,10 @@ class TrainingMixin(BoltzmannBase):
     def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
         """Warn if the fitted model is no better than one without hidden units."""
 
+    def _rows_per_batch(self, n_rows: int) -> int:
+        """Size of the batches that `fit` makes of so many rows."""
+        return self.batch_size
+
     # -- fitting -------------------------------------------------------------------------
 
     def _fit(self, X: Any, y: Any) -> None:
@@ -63,7 +67,7 @@ class TrainingMixin(BoltzmannBase):
         going_on = self.warm_start and hasattr(self, "components_")
         with self._untouched_if_bad():
             X = self._check_training(backend, X, going_on, self.n_iter)
-            n_batches = -(-X.shape[0] // self.batch_size)
+            n_batches = -(-X.shape[0] // self._rows_per_batch(X.shape[0]))
             if not going_on:
                 self._start(backend, X, n_batches)
             else:

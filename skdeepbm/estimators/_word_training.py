@@ -37,7 +37,7 @@ class WordTrainingMixin(TrainingMixin):
     learning_rate: Any
     optimizer: str
     algorithm: str
-    batch_size: int
+    batch_size: Any
     n_chains: int | None
     n_temperatures: int
     training_dtype: str | None
@@ -156,24 +156,29 @@ class WordTrainingMixin(TrainingMixin):
         if any(len(saved["slots"]) != n_slots for saved in state.optimizer.values()):
             # another optimiser than before: nothing of its state can be used
             state.optimizer = {}
-        n_chains = (self.n_chains or self.batch_size) + self.n_temperatures * (
-            self.algorithm == "pt"
-        )
+        batch_size = self._rows_per_batch(X.shape[0])
+        n_chains = (self.n_chains or batch_size) + self.n_temperatures * (self.algorithm == "pt")
         state.chains = getattr(self, "h_samples_", None)
         if np.shape(state.chains) != (n_chains, model.hidden.size):
             # another algorithm, or another number of chains: they start anew
             state.chains, state.memory = None, {}
         settings = TrainingSettings(
             learning_rate=self._learning_rate(n_epochs is None),
+            batch_size=batch_size,
             **{
                 name: getattr(self, name)
                 for name in TrainingSettings.__dataclass_fields__
-                if hasattr(self, name) and name != "learning_rate"
+                if hasattr(self, name) and name not in ("learning_rate", "batch_size")
             },
         )
         seed = np.random.SeedSequence(self._entropy, spawn_key=(TRAINING,))
         self._fit_backend = backend.name
         return WordTrainer(model, settings, state, seed)
+
+    def _rows_per_batch(self, n_rows: int) -> int:
+        if not isinstance(self.batch_size, str):
+            return self.batch_size
+        return min(max(n_rows // 100, 10), 100)
 
     def _learning_rate(self, is_step: bool) -> Any:
         if not isinstance(self.learning_rate, str):
@@ -187,7 +192,7 @@ class WordTrainingMixin(TrainingMixin):
 
     def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
         """Warn if words are predicted no better than by their shares, after enough training."""
-        n_updates = len(entries) * -(-n_rows // self.batch_size)
+        n_updates = len(entries) * -(-n_rows // self._rows_per_batch(n_rows))
         shares = self._data_variance
         # of parameters that were given, the shares are not known
         if n_updates < 100 or not shares:

@@ -62,8 +62,9 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         A document of D words enters the gradient with the weight ``D ** -length_power``. With 0
         the longest documents decide, with 1 all count the same.
 
-    batch_size : int, default=100
-        Documents per mini-batch.
+    batch_size : int or "auto", default="auto"
+        Documents per mini-batch. ``"auto"`` is a hundredth of the documents, but at least 10 and at
+        most 100, so that an epoch has 100 updates and more.
 
     n_iter : int, default=40
         Epochs: passes over the data. With 0, `fit` only sets the starting parameters.
@@ -82,8 +83,8 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
     n_gibbs_steps : int, sequence or callable, default=1
         Gibbs steps per update; a growing `k` of CD-k is ``skdeepbm.schedules.Step(1, 1, 10)``.
 
-    n_chains : int or None, default=None
-        Persistent chains; None means `batch_size`.
+    n_chains : int or None, default=100
+        Persistent chains; None means as many as there are documents in a batch.
 
     n_temperatures : int, default=20
         Further chains of ``algorithm="pt"`` with documents shorter than those of the batch.
@@ -190,7 +191,7 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
     >>> texts = ["cats and dogs", "dogs and cats", "stars and planets", "planets, stars"] * 20
     >>> counts = CountVectorizer()
     >>> X = counts.fit_transform(texts)
-    >>> model = ReplicatedSoftmax(2, learning_rate=0.03, batch_size=10, random_state=0).fit(X)
+    >>> model = ReplicatedSoftmax(2, learning_rate=0.03, random_state=0).fit(X)
     >>> model.transform(X).shape
     (80, 2)
     >>> bool(model.perplexity(X) < 4.5)  # with the shares of the words alone: 4.97
@@ -215,7 +216,7 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         "sparsity_cost": [Interval(Real, 0, None, closed="left")],
         "sparsity_decay": [Interval(Real, 0, 1, closed="left")],
         "length_power": [Interval(Real, 0, 1, closed="both")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "n_iter": [Interval(Integral, 0, None, closed="left")],
         "averaging": [Interval(Real, 0, 1, closed="both")],
         "algorithm": [StrOptions(set(WORD_PHASES))],
@@ -246,12 +247,12 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         sparsity_cost: float = 0.0,
         sparsity_decay: float = 0.9,
         length_power: float = 0.5,
-        batch_size: int = 100,
+        batch_size: Any = "auto",
         n_iter: int = 40,
         averaging: float = 0.75,
         algorithm: str = "pt",
         n_gibbs_steps: Any = 1,
-        n_chains: int | None = None,
+        n_chains: int | None = 100,
         n_temperatures: int = 20,
         centring: bool = True,
         centring_rate: float = 0.01,

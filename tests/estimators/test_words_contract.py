@@ -589,3 +589,15 @@ def test_reconstructions_of_a_device(documents, device):
     found = model.reconstruct(X)
     assert device.owns(found)
     np.testing.assert_allclose(device.to_host(found), model.reconstruct(documents), rtol=1e-8)
+
+
+@pytest.mark.parametrize(("n_documents", "size"), [(3, 10), (1000, 10), (2500, 25), (20_000, 100)])
+def test_automatic_size_of_a_batch(n_documents, size):
+    model = ReplicatedSoftmax()
+    assert model._rows_per_batch(n_documents) == size
+    assert model.set_params(batch_size=7)._rows_per_batch(n_documents) == 7
+
+
+def test_automatic_batches_are_those_of_that_size(documents):
+    auto, given = (replicated(batch_size=size).fit(documents) for size in ("auto", 10))
+    assert_same_model(auto, given)

@@ -12,7 +12,8 @@ ALGORITHMS = ["cd", "pcd", "pt"]
 
 
 def replicated(**options):
-    setting = {"n_components": 4, "n_iter": 3, "batch_size": 16, "random_state": 0}
+    setting = {"n_components": 4, "n_iter": 3, "batch_size": 16, "n_chains": None}
+    setting["random_state"] = 0
     # without the averages of `fit`, which single steps cannot make
     return ReplicatedSoftmax(**{**setting, "learning_rate": 0.01, "averaging": 0.0, **options})
 
