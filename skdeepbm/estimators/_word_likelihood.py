@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -121,14 +122,14 @@ class WordLikelihoodMixin(WordGenerationMixin):
                 found = estimated_word_partition(model, lengths, n_runs, per_fold, seed)
             if reverse is not None:
                 value = self._reverse(reverse, lengths, min(n_runs, 100), per_fold, seed)
-                found = _with(found, reverse=value)
+                found = replace(found, reverse=value)
         if np.ndim(n_words) == 0:
             arrays = ("value", "lower", "upper", "reverse", "effective_sample_size")
-            first = {name: getattr(found, name) for name in arrays}
-            found = _with(
-                found,
-                **{name: float(x[0]) for name, x in first.items() if isinstance(x, np.ndarray)},
-            )
+            first: dict[str, Any] = {}
+            for name in arrays:
+                value = getattr(found, name)
+                first[name] = float(value[0]) if isinstance(value, np.ndarray) else value
+            found = replace(found, **first)
         return found
 
     def _reverse(
@@ -304,9 +305,3 @@ class WordLikelihoodMixin(WordGenerationMixin):
         if not filled.any():
             raise ValueError(f"perplexity of {type(self).__name__} needs documents with words.")
         return float(np.exp(-np.mean(host[filled] / n_words[filled])))
-
-
-def _with(found: LogPartition, **changes: Any) -> LogPartition:
-    from dataclasses import replace
-
-    return replace(found, **changes)
