@@ -82,6 +82,12 @@ class BoltzmannBase(
         words = check_random_state(given).randint(0, 2**31 - 1, size=4)
         return np.random.SeedSequence(words.tolist(), spawn_key=use)
 
+    def _runs(self, random_state: Any) -> np.random.SeedSequence:
+        """Seed of runs that estimate log Z: that of `fit`, or a given one."""
+        if random_state is not None:
+            return self._seed(random_state, use=(PARTITION,))
+        return np.random.SeedSequence(getattr(self, "_entropy", 0), spawn_key=(PARTITION,))
+
     def _prepare(self, X: Any, warn: bool = True) -> tuple[Backend, Any, Any]:
         """Backend, validated rows and model for a method that evaluates ``X``."""
         check_is_fitted(self, self._fitted_names)
@@ -145,6 +151,12 @@ class BoltzmannBase(
             return pieces[0] if len(pieces) == 1 else backend.xp.concat(pieces, axis=0)
         host = [backend.to_host(piece) for piece in pieces]
         return host[0] if len(host) == 1 else np.concatenate(host, axis=0)
+
+    @staticmethod
+    def _mean(values: Any) -> float:
+        """Mean of an array of any backend, in float64."""
+        owner = owner_of(values)
+        return float(np.mean(values if owner is None else owner.to_host(values), dtype=np.float64))
 
     @staticmethod
     def _out(backend: Backend, X: Any, value: Array) -> Any:

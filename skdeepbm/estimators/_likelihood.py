@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import owner_of
-from skdeepbm.estimators._base import PARTITION, BoltzmannBase
+from skdeepbm.estimators._base import BoltzmannBase
 from skdeepbm.evaluation.partition import (
     LogPartition,
     cached_log_partition,
@@ -54,9 +54,9 @@ class LikelihoodMixin(BoltzmannBase):
 
     hidden: str
 
+    @abstractmethod
     def _is_enumerable(self) -> bool:
         """Whether one layer has few enough states."""
-        raise NotImplementedError
 
     def free_energy(self, X: Any) -> Any:
         """Free energy ``F(v) = -log sum_h exp(-E(v, h))`` of the rows.
@@ -193,12 +193,6 @@ class LikelihoodMixin(BoltzmannBase):
         except FloatingPointError as error:
             raise FloatingPointError(f"{type(self).__name__}.log_partition: {error}") from error
 
-    def _runs(self, random_state: Any) -> np.random.SeedSequence:
-        """Seed of the runs: that of `fit`, whatever was drawn since, unless one is given."""
-        if random_state is not None:
-            return self._seed(random_state, use=(PARTITION,))
-        return np.random.SeedSequence(getattr(self, "_entropy", 0), spawn_key=(PARTITION,))
-
     def _check_partition(self, method: str, n_runs: Any, n_temperatures: Any) -> None:
         where = f"of {type(self).__name__}.log_partition"
         if method not in ("auto", "exact", "ais"):
@@ -254,6 +248,4 @@ class LikelihoodMixin(BoltzmannBase):
         -------
         score : float
         """
-        values = self.score_samples(X)
-        owner = owner_of(values)
-        return float(np.mean(values if owner is None else owner.to_host(values), dtype=np.float64))
+        return self._mean(self.score_samples(X))

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import owner_of
-from skdeepbm.estimators._base import PARTITION
 from skdeepbm.estimators._word_generation import WordGenerationMixin
 from skdeepbm.evaluation.partition import LogPartition
 from skdeepbm.evaluation.word_partition import (
@@ -172,12 +171,6 @@ class WordLikelihoodMixin(WordGenerationMixin):
                 model, v, lengths, n_words.astype(np.int64), per_fold, seed
             )
 
-    def _runs(self, random_state: Any) -> np.random.SeedSequence:
-        """Seed of the runs: that of `fit`, whatever was drawn since, unless one is given."""
-        if random_state is not None:
-            return self._seed(random_state, use=(PARTITION,))
-        return np.random.SeedSequence(getattr(self, "_entropy", 0), spawn_key=(PARTITION,))
-
     def _check_partition(self, method: str, n_runs: Any, n_temperatures: Any, reverse: Any) -> None:
         where = f"of {type(self).__name__}.log_partition"
         if method not in ("auto", "exact", "ais"):
@@ -263,9 +256,7 @@ class WordLikelihoodMixin(WordGenerationMixin):
         -------
         score : float
         """
-        values = self.score_samples(X)
-        owner = owner_of(values)
-        return float(np.mean(values if owner is None else owner.to_host(values)))
+        return self._mean(self.score_samples(X))
 
     def perplexity(self, X: Any, *, method: str = "auto") -> float:
         """Perplexity of a word, ``exp(-mean_n(log p(v_n) / D_n))``.

@@ -105,54 +105,44 @@ class WordTrainer(Trainer):
         fantasy = self.negative.run(h0, rounded, n_steps, self.stream)
 
         weight = n_words**-settings.length_power / n_words.size
-        total, mean_words = self._phase(v, n_words, h0, gain * weight)
+        total = self._phase(v, n_words, h0, gain * weight)
         others = fantasy.n_words.astype(np.float64)
         model_weight = others**-settings.length_power
         # as many weighted words in both phases: else the biases of all words drift together
         model_weight *= (weight @ n_words) / (model_weight @ others)
-        terms, _ = self._phase(fantasy.v, others, fantasy.h_mean, -gain * model_weight)
+        terms = self._phase(fantasy.v, others, fantasy.h_mean, -gain * model_weight)
         for sum_, term in zip(total, terms, strict=True):
             sum_ += term
-        self._ascend(h0, mean_words / gain if gain else mean_words, total, rate, momentum, gain)
-
-    def _phase(
-        self, v: Any, n_words: np.ndarray, h: Array, weight: np.ndarray
-    ) -> tuple[list[Array], Array]:
-        """Weighted sums of ``v (h - lambda)^T``, ``v`` and ``D (h - lambda)``; the second twice."""
-        model, backend = self.model, self.backend
-        moved = h if self.lam is None else h - self.lam
-        words = backend.weighted_counts(v, weight)
-        column = backend.xp.expand_dims(model.lengths(weight), axis=1)
-        row = backend.xp.expand_dims(model.lengths(weight * n_words), axis=0)
-        sums = [
-            backend.counts_transposed_matmul(v, moved * column),
-            words,
-            backend.matmul(row, moved)[0, :],
-        ]
-        return sums, 1.0 * words
-
-    def _ascend(
-        self,
-        h0: Array,
-        mean_words: Array,
-        total: list[Array],
-        rate: float,
-        momentum: float,
-        gain: float,
-    ) -> None:
-        """Move the parameters along the plain gradients of weights and biases."""
-        model, settings, xp = self.model, self.settings, self.backend.xp
-        weights, visible, hidden = total
-        activity = xp.mean(h0, axis=0)
-        if self.mu is not None:
-            weights -= xp.expand_dims(self.mu, axis=1) * hidden
+        activity = backend.xp.mean(h0, axis=0)
         if settings.sparsity_cost > 0:
             self.activity, penalty = sparsity_gradient(self.activity, activity, settings)
-            n_words = float(xp.sum(mean_words))
-            inputs = mean_words if self.mu is None else mean_words - n_words * self.mu
-            weights += gain * xp.expand_dims(inputs, axis=1) * penalty
-            hidden = hidden + gain * n_words * penalty
+            penalty = gain * penalty
+            inputs = backend.weighted_counts(v, weight)
+            total[0] += backend.xp.expand_dims(inputs, axis=1) * penalty
+            total[2] += float(weight @ n_words) * penalty
+        self._ascend(total, rate, momentum, gain)
+        if self.lam is not None:
+            backend.follow(self.lam, activity, settings.centring_rate)
+
+    def _phase(self, v: Any, n_words: np.ndarray, h: Array, weight: np.ndarray) -> list[Array]:
+        """Weighted sums over documents of ``v (h - lambda)^T``, ``v`` and ``D (h - lambda)``."""
+        model, backend = self.model, self.backend
+        moved = h if self.lam is None else h - self.lam
+        column = backend.xp.expand_dims(model.lengths(weight), axis=1)
+        row = backend.xp.expand_dims(model.lengths(weight * n_words), axis=0)
+        return [
+            backend.counts_transposed_matmul(v, moved * column),
+            backend.weighted_counts(v, weight),
+            backend.matmul(row, moved)[0, :],
+        ]
+
+    def _ascend(self, total: list[Array], rate: float, momentum: float, gain: float) -> None:
+        """Move the parameters along the sums of both phases, the penalty of sparsity included."""
+        model, settings, xp = self.model, self.settings, self.backend.xp
+        weights, visible, hidden = total
         if self.mu is not None:
+            # what hidden units see of a document is v - D mu
+            weights -= xp.expand_dims(self.mu, axis=1) * hidden
             hidden = hidden - self.mu @ weights
             visible = visible - weights @ self.lam
         if settings.l1_penalty:
@@ -163,8 +153,6 @@ class WordTrainer(Trainer):
         update("hidden bias", model.hidden.bias, hidden, rate, momentum)
         if settings.max_norm is not None:
             constrain_norm(model, settings.max_norm)
-        if self.lam is not None:
-            self.backend.follow(self.lam, activity, settings.centring_rate)
 
 
 def documents(backend: Any, batch: Batch) -> tuple[Any, np.ndarray]:
