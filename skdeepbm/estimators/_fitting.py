@@ -24,8 +24,8 @@ class EpochHooks:
         Handed to the callbacks.
     fitted_arrays : callable
         Returns the public fitted arrays of the model in training.
-    pseudo_likelihood : callable
-        Returns what a printed line reports, or None where it is not defined.
+    describe : callable
+        What a printed line says of an entry of the history.
     early_stopping : EarlyStopping or None, default=None
     """
 
@@ -36,12 +36,12 @@ class EpochHooks:
         X: Any,
         y: Any,
         fitted_arrays: Callable[[], dict],
-        pseudo_likelihood: Callable[[], float | None],
+        describe: Callable[[dict[str, Any]], str],
         early_stopping: EarlyStopping | None = None,
     ) -> None:
         self.early_stopping = early_stopping
         self.estimator, self.context, self.X, self.y = estimator, context, X, y
-        self.fitted_arrays, self.pseudo_likelihood = fitted_arrays, pseudo_likelihood
+        self.fitted_arrays, self.describe = fitted_arrays, describe
         self.entries: list[dict[str, Any]] = []
         self._epoch_context: Any = None
         self._begin = 0.0
@@ -68,12 +68,7 @@ class EpochHooks:
 
     def _print_line(self, entry: dict[str, Any]) -> None:
         seconds = time.perf_counter() - self._begin
-        value = self.pseudo_likelihood()
-        if value is None:
-            measured = f"reconstruction error = {entry['reconstruction_error']:.4f}"
-        else:
-            measured = f"pseudo-likelihood = {value:.2f}"
-        name = type(self.estimator).__name__
+        name, measured = type(self.estimator).__name__, self.describe(entry)
         print(f"[{name}] Iteration {len(self.entries)}, {measured}, time = {seconds:.2f}s")
 
 

@@ -56,6 +56,13 @@ class TrainingMixin(BoltzmannBase):
     def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
         """Warn if the fitted model is no better than one without hidden units."""
 
+    @staticmethod
+    def _described(entry: dict[str, Any], value: float | None) -> str:
+        """What a printed line says of an epoch."""
+        if value is None:
+            return f"reconstruction error = {entry['reconstruction_error']:.4f}"
+        return f"pseudo-likelihood = {value:.2f}"
+
     def _rows_per_batch(self, n_rows: int) -> int:
         """Size of the batches that `fit` makes of so many rows."""
         return self.batch_size
@@ -92,7 +99,7 @@ class TrainingMixin(BoltzmannBase):
             X,
             y,
             fitted_arrays=lambda: self._fitted_arrays(trainer),
-            pseudo_likelihood=lambda: self._printed(trainer, rows),
+            describe=lambda entry: self._described(entry, self._printed(trainer, rows)),
             early_stopping=stopping,
         )
         try:

@@ -59,10 +59,12 @@ class LogPartition:
 def digest(model: RBM | ReplicatedSoftmax, *settings: object) -> bytes:
     """Hash of everything that log Z depends on, so that a changed parameter is noticed."""
     visible, hidden = model.visible, model.hidden
-    kinds = (visible.kind, visible.groups, hidden.kind, hidden.groups)
+    parts = getattr(visible, "parts", (visible,))
+    kinds = [(units.kind, units.size, units.groups) for units in (*parts, hidden)]
     beta = model.beta if isinstance(model, RBM) else None
     found = hashlib.blake2b(repr((kinds, beta, settings)).encode())
-    for array in (model.weights, visible.bias, hidden.bias, visible.log_variance):
+    variances = [part.log_variance for part in parts]
+    for array in (model.weights, visible.bias, hidden.bias, *variances):
         if array is not None:
             host = np.ascontiguousarray(model.backend.to_host(array))
             found.update(repr(host.shape).encode())

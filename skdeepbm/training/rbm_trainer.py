@@ -92,8 +92,8 @@ class RBMTrainer(Trainer):
             self.backend.store(offsets, self.offsets)
         self.negative.restore_chains(chains)
 
-    def measure(self, rows: Array, previous_weights: Array, held_out: Array | None) -> dict:
-        return measure(self.rbm, rows, previous_weights, held_out)
+    def measure(self, watched: Any, before: dict[str, Array], held_out: Any) -> dict:
+        return measure(self.rbm, watched, before["weights"], held_out)
 
     def epoch(self, rows: Rows, order: np.ndarray) -> None:
         if is_fusible(self, rows):

@@ -73,8 +73,12 @@ class Trainer(ABC):
         """The model's arrays by name."""
 
     @abstractmethod
-    def measure(self, rows: Array, previous_weights: Array, held_out: Array | None) -> dict:
-        """One entry of the history, from dense rows."""
+    def measure(self, watched: Any, before: dict[str, Array], held_out: Any) -> dict:
+        """One entry of the history, from what :meth:`watch` returned.
+
+        ``before`` has the parameters at the last measurement; ``held_out`` is None where nothing is
+        kept from training.
+        """
 
     @abstractmethod
     def carried(self) -> Any:
@@ -95,6 +99,10 @@ class Trainer(ABC):
     def data_rows(self, n: int) -> Array | None:
         """Where the dense rows of a batch of ``n`` belong, if that matters."""
         return None
+
+    def watch(self, rows: Rows, index: np.ndarray) -> Any:
+        """What the history is measured on, of rows ``index``: some of them, dense."""
+        return rows.dense(index[monitored_rows(index.size, self.n_visible)])
 
     # -- what all have in common ---------------------------------------------------------
 
@@ -163,10 +171,10 @@ class Trainer(ABC):
         trained, kept = np.arange(rows.n_rows), None
         if held_out is not None:
             trained = np.setdiff1d(trained, held_out)
-            kept = rows.dense(held_out[monitored_rows(held_out.size, self.n_visible)])
+            kept = self.watch(rows, held_out)
         state.n_batches, state.batch = -(-trained.size // size), 0
         order = trained
-        watched = rows.dense(trained[monitored_rows(trained.size, self.n_visible)])
+        watched = self.watch(rows, trained)
         average = Average(self.backend, n_epochs, self.settings.averaging)
         with self.backend.quiet():
             for _ in range(n_epochs):
@@ -176,7 +184,7 @@ class Trainer(ABC):
                     order = self._shuffle.permutation(trained)
                 with self._guarded() as before:
                     self.epoch(rows, order)
-                entry = self.measure(watched, before["weights"], kept)
+                entry = self.measure(watched, before, kept)
                 average.add(self.parameters())
                 entry["epoch_time"] = time.perf_counter() - begin
                 if hooks.epoch_end(entry):
@@ -200,7 +208,7 @@ class Trainer(ABC):
                 watched = self.backend.asarray(batch.csr[index].toarray())
             else:
                 watched = self.backend.take_rows(batch.dense, index)
-            entry = self.measure(watched, before["weights"], None)
+            entry = self.measure(watched, before, None)
             entry["epoch_time"] = time.perf_counter() - begin
         return entry
 

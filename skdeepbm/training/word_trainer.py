@@ -89,8 +89,8 @@ class WordTrainer(Trainer):
         chains, self.lam, self.activity = carried
         self.negative.restore_chains(chains)
 
-    def measure(self, rows: Array, previous_weights: Array, held_out: Array | None) -> dict:
-        return measure_words(self.model, rows, previous_weights, held_out)
+    def measure(self, watched: Any, before: dict[str, Array], held_out: Any) -> dict:
+        return measure_words(self.model, watched, before["weights"], held_out)
 
     def step(self, batch: Batch) -> None:
         model, backend, settings = self.model, self.backend, self.settings

@@ -6,6 +6,7 @@
 from skdeepbm.models.units.base import Units
 from skdeepbm.models.units.bernoulli import BernoulliUnits
 from skdeepbm.models.units.gaussian import GaussianUnits
+from skdeepbm.models.units.joint import JointUnits
 from skdeepbm.models.units.multinomial import MultinomialUnits
 from skdeepbm.models.units.relu import ReluUnits
 from skdeepbm.models.units.softmax import SoftmaxUnits
@@ -18,6 +19,7 @@ __all__ = [
     "UNITS",
     "BernoulliUnits",
     "GaussianUnits",
+    "JointUnits",
     "MultinomialUnits",
     "ReluUnits",
     "SoftmaxUnits",

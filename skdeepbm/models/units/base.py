@@ -63,6 +63,18 @@ class Units(ABC):
         """Expected values given the weighted input ``a`` (bias not included)."""
 
     @abstractmethod
+    def mean_gradient(self, mean: Array, gradient: Array) -> Array:
+        """Gradient with respect to the input, from one with respect to the expected values.
+
+        Parameters
+        ----------
+        mean : array of shape (n_rows, n_units)
+            What :meth:`mean` returned.
+        gradient : array of shape (n_rows, n_units)
+            May be overwritten.
+        """
+
+    @abstractmethod
     def sample(
         self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
     ) -> Array:

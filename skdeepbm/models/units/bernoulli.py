@@ -18,6 +18,10 @@ class BernoulliUnits(Units):
     def mean(self, a: Array, out: Array | None = None) -> Array:
         return self.backend.sigmoid(a, self.bias, out=out)
 
+    def mean_gradient(self, mean: Array, gradient: Array) -> Array:
+        gradient *= mean - mean * mean
+        return gradient
+
     def sample(
         self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
     ) -> Array:

@@ -29,6 +29,9 @@ class GaussianUnits(Units):
     def mean(self, a: Array, out: Array | None = None) -> Array:
         return self.backend.store(a + self.bias, out)
 
+    def mean_gradient(self, mean: Array, gradient: Array) -> Array:
+        return gradient
+
     def sample(
         self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
     ) -> Array:

@@ -26,6 +26,11 @@ class ReluUnits(Units):
     def mean(self, a: Array, out: Array | None = None) -> Array:
         return self.backend.store(self.backend.softplus(a + self.bias), out)
 
+    def mean_gradient(self, mean: Array, gradient: Array) -> Array:
+        # the derivative of softplus is sigmoid(x) = 1 - exp(-softplus(x))
+        gradient *= -self.backend.xp.expm1(-mean)
+        return gradient
+
     def sample(
         self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
     ) -> Array:

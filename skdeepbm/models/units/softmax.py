@@ -39,6 +39,14 @@ class SoftmaxUnits(Units):
             out[:, part] = e / xp.sum(e, axis=1, keepdims=True)
         return out
 
+    def mean_gradient(self, mean: Array, gradient: Array) -> Array:
+        xp = self.backend.xp
+        for part in self.slices():
+            along = xp.sum(mean[:, part] * gradient[:, part], axis=1, keepdims=True)
+            gradient[:, part] -= along
+        gradient *= mean
+        return gradient
+
     def sample(
         self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
     ) -> Array:
