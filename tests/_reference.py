@@ -16,6 +16,8 @@ import scipy.sparse as sp
 from scipy.special import logsumexp, spence
 
 from skdeepbm.models import RBM
+from skdeepbm.models.network import Layer as NetworkLayer
+from skdeepbm.models.network import Network
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.models.units import UNITS, BernoulliUnits, MultinomialUnits
 
@@ -374,3 +376,113 @@ def within_error(sample, expected, n_sigma=4.5):
     sample = np.asarray(sample, dtype=np.float64)
     error = sample.std(axis=0) / np.sqrt(len(sample))
     return bool(np.all(np.abs(sample.mean(axis=0) - expected) <= n_sigma * error + 1e-7))
+
+
+@dataclass
+class TinyNetwork:
+    """A feed-forward network by the formulas: weights, biases, kinds of units, groups."""
+
+    coefs: list[np.ndarray]
+    intercepts: list[np.ndarray]
+    kinds: list[str]
+    replicated: bool = False
+
+    def network(self, backend, dtype=np.float64):
+        """The package's network with these parameters."""
+        layers = []
+        for i, (w, b, kind) in enumerate(zip(self.coefs, self.intercepts, self.kinds, strict=True)):
+            w, b = (backend.asarray(np.array(x, dtype=dtype)) for x in (w, b))
+            groups = GROUPS if kind == "groups" else None
+            name = "softmax" if kind == "groups" else kind
+            units = MultinomialUnits if kind == "multinomial" else UNITS[name]
+            layers.append(
+                NetworkLayer(w, units(backend, b, None, groups), self.replicated and i == 0)
+            )
+        return Network(layers)
+
+    def inputs(self, x):
+        """Total inputs of each layer, biases included."""
+        found = []
+        for i, (w, b, kind) in enumerate(zip(self.coefs, self.intercepts, self.kinds, strict=True)):
+            times = x.sum(axis=1, keepdims=True) if self.replicated and i == 0 else 1.0
+            found.append(x @ w + times * b)
+            x = mean_of(kind, found[-1])
+        return found
+
+    def losses(self, x, target):
+        """Minus the log-density of each row's target."""
+        a, kind = self.inputs(x)[-1], self.kinds[-1]
+        if kind == "bernoulli":
+            return (np.logaddexp(0.0, a) - target * a).sum(axis=1)
+        if kind == "gaussian":
+            return (0.5 * (target - a) ** 2 + 0.5 * np.log(2 * np.pi)).sum(axis=1)
+        if kind == "multinomial":
+            return -(target * (a - logsumexp(a, axis=1, keepdims=True))).sum(axis=1)
+        parts = group_slices(GROUPS) if kind == "groups" else [slice(None)]
+        return sum(logsumexp(a[:, i], axis=1) - (target[:, i] * a[:, i]).sum(axis=1) for i in parts)
+
+    def loss(self, x, target, weight_decay=0.0):
+        penalty = sum((w**2).sum() for w in self.coefs)
+        return self.losses(x, target).mean() + 0.5 * weight_decay * penalty
+
+    def parameters(self):
+        """Parameters by the trainer's names."""
+        found = {}
+        for i, (w, b) in enumerate(zip(self.coefs, self.intercepts, strict=True)):
+            found[f"coefs {i}"], found[f"intercepts {i}"] = w, b
+        return found
+
+    def gradient(self, x, target, weight_decay=0.0, step=1e-5):
+        """Gradient of :meth:`loss` by central differences."""
+        found = {}
+        for name, array in self.parameters().items():
+            found[name] = np.empty_like(array)
+            for place in np.ndindex(array.shape):
+                kept, ends = array[place], []
+                for sign in (1.0, -1.0):
+                    array[place] = kept + sign * step
+                    ends.append(self.loss(x, target, weight_decay))
+                array[place] = kept
+                found[name][place] = (ends[0] - ends[1]) / (2 * step)
+        return found
+
+
+def mean_of(kind, a):
+    """Expected values of units given their total inputs."""
+    if kind == "bernoulli":
+        return 1 / (1 + np.exp(-a))
+    if kind == "gaussian":
+        return a
+    if kind == "relu":
+        return np.logaddexp(0.0, a)
+    parts = group_slices(GROUPS) if kind == "groups" else [slice(None)]
+    return np.concatenate(
+        [np.exp(a[:, i] - logsumexp(a[:, i], axis=1, keepdims=True)) for i in parts], axis=1
+    )
+
+
+def make_network(kinds, n_inputs=4, replicated=False, seed=0):
+    """A network of five units a layer."""
+    rng = np.random.default_rng([seed, 7])
+    sizes = [n_inputs, *(5 for _ in kinds)]
+    return TinyNetwork(
+        [rng.normal(0, 0.7, pair) for pair in itertools.pairwise(sizes)],
+        [rng.normal(0, 0.5, n) for n in sizes[1:]],
+        list(kinds),
+        replicated,
+    )
+
+
+def some_targets(kind, n, seed=0):
+    """Targets for five output units of a kind."""
+    rng = np.random.default_rng([seed, 8])
+    if kind == "gaussian":
+        return rng.normal(size=(n, 5))
+    if kind == "bernoulli":
+        return rng.uniform(size=(n, 5))
+    if kind == "multinomial":
+        return rng.poisson(1.0, (n, 5)).astype(float)
+    target = np.zeros((n, 5))
+    for i in group_slices(GROUPS) if kind == "groups" else [slice(0, 5)]:
+        target[np.arange(n), rng.integers(i.start, i.stop, n)] = 1.0
+    return target

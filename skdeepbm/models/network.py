@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from skdeepbm.backends import Array, Backend
+from skdeepbm.backends import Array, Backend, Counts
 from skdeepbm.models.units import Units
 
 
@@ -30,18 +31,28 @@ class Layer:
     def backend(self) -> Backend:
         return self.units.backend
 
-    def input(self, x: Array, out: Array | None = None) -> Array:
-        """Input of the units, one bias not included; shape (n_rows, n_units)."""
-        a = self.backend.matmul(x, self.weights, out=out)
+    def input(self, x: Any, out: Array | None = None) -> Array:
+        """Input of the units, one bias not included; shape (n_rows, n_units).
+
+        ``x`` may be sparse (:class:`skdeepbm.backends.Counts`).
+        """
+        if isinstance(x, Counts):
+            a = self.backend.store(self.backend.counts_matmul(x, self.weights), out)
+        else:
+            a = self.backend.matmul(x, self.weights, out=out)
         if self.replicated:
             a += self.extra_words(x) * self.units.bias
         return a
 
-    def extra_words(self, x: Array) -> Array:
+    def extra_words(self, x: Any) -> Array:
         """Words of each document but one, a column: the bias of one is added by the units."""
-        return self.backend.xp.sum(x, axis=1, keepdims=True) - 1.0
+        return self.backend.xp.expand_dims(self.n_words(x), axis=1) - 1.0
 
-    def mean(self, x: Array, out: Array | None = None) -> Array:
+    def n_words(self, x: Any) -> Array:
+        """Words of each document; shape (n_rows,)."""
+        return self.backend.asarray(self.backend.row_sums(x), self.weights.dtype)
+
+    def mean(self, x: Any, out: Array | None = None) -> Array:
         """Expected values of the units given those of the layer below."""
         a = self.input(x, out=out)
         return self.units.mean(a, out=a)
@@ -61,7 +72,13 @@ class Network:
     def backend(self) -> Backend:
         return self.layers[0].backend
 
-    def means(self, x: Array) -> list[Array]:
+    def hidden(self, x: Any) -> Any:
+        """Expected values of the layer below the last one; the inputs if there is none."""
+        for layer in self.layers[:-1]:
+            x = layer.mean(x)
+        return x
+
+    def means(self, x: Any) -> list[Array]:
         """Expected values of every layer given inputs, from the first to the last."""
         found = []
         for layer in self.layers:

@@ -17,6 +17,8 @@ class Batch:
 
     dense: Array | None
     counts: Counts | None = None
+    #: which rows of the data set they are (host integers), where that is known
+    index: np.ndarray | None = None
 
     @property
     def csr(self) -> Any:
@@ -59,13 +61,14 @@ class Rows:
         if self.keep_sparse:
             counts = Counts.of(self.X).rows(index)
             counts.data = counts.data.astype(self.dtype, copy=False)
-            return Batch(None, counts)
+            return Batch(None, counts, index)
         if self.on_device:
             rows = backend.take_rows(self.X, index, out)
-            return Batch(backend.asarray(rows, self.dtype))
+            return Batch(backend.asarray(rows, self.dtype), index=index)
         rows = self.X[index]
         rows = rows.toarray() if self.is_sparse else rows
-        return Batch(backend.store(backend.asarray(rows.astype(self.dtype, copy=False)), out))
+        dense = backend.store(backend.asarray(rows.astype(self.dtype, copy=False)), out)
+        return Batch(dense, index=index)
 
     def dense(self, index: np.ndarray) -> Array:
         """Rows ``index`` as a dense array on the device."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skdeepbm.backends import Array
+from skdeepbm.models.network import Layer
 from skdeepbm.models.rbm import RBM
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.training.settings import TrainingSettings
@@ -36,8 +37,8 @@ def sparsity_gradient(
     return activity, settings.sparsity_cost * (settings.sparsity_target - activity)
 
 
-def constrain_norm(model: RBM | ReplicatedSoftmax, max_norm: float) -> None:
-    """Shrink the weights of hidden units whose Euclidean norm exceeds ``max_norm``, in place."""
+def constrain_norm(model: RBM | ReplicatedSoftmax | Layer, max_norm: float) -> None:
+    """Shrink the weights that lead to units whose Euclidean norm exceeds ``max_norm``, in place."""
     xp, weights = model.backend.xp, model.weights
     norm = xp.sqrt(xp.sum(weights * weights, axis=0))
     # 1e-30: no division by zero for a unit without weights

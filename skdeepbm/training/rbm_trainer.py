@@ -34,6 +34,8 @@ class RBMTrainer(Trainer):
         Whether batches will come as CSR.
     """
 
+    settings: TrainingSettings
+
     def __init__(
         self,
         rbm: RBM,

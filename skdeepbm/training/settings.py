@@ -11,16 +11,24 @@ from skdeepbm.training.schedules import Schedule
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
-    """Hyper-parameters of training; their meaning is documented on the estimators."""
+class LoopSettings:
+    """Hyper-parameters of every loop over epochs."""
 
     learning_rate: Schedule = 0.1
     momentum: Schedule = 0.0
+    optimizer: str = "sgd"
+    batch_size: int = 10
+    averaging: float = 0.0
+    shuffle: bool = True
+
+
+@dataclass(frozen=True)
+class TrainingSettings(LoopSettings):
+    """Hyper-parameters of training; their meaning is documented on the estimators."""
+
     n_gibbs_steps: Schedule = 1
     algorithm: str = "cd"
     visible_states: str = "draw"
-    optimizer: str = "sgd"
-    batch_size: int = 10
     n_chains: int | None = None
     n_temperatures: int = 10
     fast_learning_rate: float = 0.1
@@ -35,8 +43,41 @@ class TrainingSettings:
     centring_rate: float = 0.01
     variance_rate: float = 0.1
     length_power: float = 0.5
-    averaging: float = 0.0
-    shuffle: bool = True
+
+
+@dataclass(frozen=True)
+class BackpropSettings(LoopSettings):
+    """Hyper-parameters of backpropagation.
+
+    Parameters
+    ----------
+    learning_rate, momentum : float, sequence of float or callable
+        Schedules.
+    optimizer : {"sgd", "nesterov", "adam"}
+    batch_size : int
+        The gradient is averaged over the rows of a batch, also of a short last one.
+    averaging : float
+        Share of the epochs, the last ones, whose parameters are averaged at the end.
+    shuffle : bool
+        Whether each epoch takes the rows in an order of its own.
+    weight_decay : float
+        ``weight_decay / 2`` times the sum of squared weights is added to the loss.
+    dropout : float
+        Share of hidden units that are silent in a row; the others are scaled up.
+    input_dropout : float
+        The same of inputs. Of sparse rows, stored elements only.
+    max_norm : float or None
+        Greatest Euclidean norm of the weights that lead to a unit.
+    n_top_epochs : int
+        Epochs at the start in which only the last layer is trained.
+    """
+
+    batch_size: int = 100
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    max_norm: float | None = None
+    n_top_epochs: int = 0
 
 
 @dataclass

@@ -17,7 +17,7 @@ from skdeepbm.training.batches import Batch, Rows
 from skdeepbm.training.monitor import monitored_rows
 from skdeepbm.training.optimizers import OPTIMIZERS
 from skdeepbm.training.schedules import SCHEDULED, check_value, value_at
-from skdeepbm.training.settings import TrainingSettings, TrainingState
+from skdeepbm.training.settings import LoopSettings, TrainingState
 
 
 class Hooks(Protocol):
@@ -36,7 +36,7 @@ class Trainer(ABC):
     Parameters
     ----------
     backend : Backend
-    settings : TrainingSettings
+    settings : LoopSettings
     state : TrainingState
         Read at the start; :meth:`save_state` writes it back.
     seed : SeedSequence
@@ -46,7 +46,7 @@ class Trainer(ABC):
     def __init__(
         self,
         backend: Backend,
-        settings: TrainingSettings,
+        settings: LoopSettings,
         state: TrainingState,
         seed: np.random.SeedSequence,
     ) -> None:
@@ -104,6 +104,17 @@ class Trainer(ABC):
         """What the history is measured on, of rows ``index``: some of them, dense."""
         return rows.dense(index[monitored_rows(index.size, self.n_visible)])
 
+    def watch_held_out(self, rows: Rows, index: np.ndarray) -> Any:
+        """What the history is measured on, of rows ``index`` that are kept from training."""
+        return self.watch(rows, index)
+
+    def watch_batch(self, batch: Batch) -> Any:
+        """What the history is measured on after a single step."""
+        index = monitored_rows(batch.n_rows, self.n_visible)
+        if batch.dense is None:
+            return self.backend.asarray(batch.csr[index].toarray())
+        return self.backend.take_rows(batch.dense, index)
+
     # -- what all have in common ---------------------------------------------------------
 
     @property
@@ -123,7 +134,9 @@ class Trainer(ABC):
         """Learning rate, momentum and Gibbs steps of the current epoch."""
         epoch, settings = self.state.epoch, self.settings
         if self._values[0] != epoch:
-            values = {name: value_at(getattr(settings, name), epoch) for name in SCHEDULED}
+            # not every loop has Gibbs steps
+            schedules = {name: getattr(settings, name, 1) for name in SCHEDULED}
+            values = {name: value_at(schedules[name], epoch) for name in schedules}
             for name, value in values.items():
                 check_value(name, value, epoch)
             rate, momentum, steps = values.values()
@@ -171,7 +184,7 @@ class Trainer(ABC):
         trained, kept = np.arange(rows.n_rows), None
         if held_out is not None:
             trained = np.setdiff1d(trained, held_out)
-            kept = self.watch(rows, held_out)
+            kept = self.watch_held_out(rows, held_out)
         state.n_batches, state.batch = -(-trained.size // size), 0
         order = trained
         watched = self.watch(rows, trained)
@@ -203,12 +216,7 @@ class Trainer(ABC):
             begin = time.perf_counter()
             with self._guarded() as before:
                 self.step(batch)
-            index = monitored_rows(batch.n_rows, self.n_visible)
-            if batch.dense is None:
-                watched = self.backend.asarray(batch.csr[index].toarray())
-            else:
-                watched = self.backend.take_rows(batch.dense, index)
-            entry = self.measure(watched, before, None)
+            entry = self.measure(self.watch_batch(batch), before, None)
             entry["epoch_time"] = time.perf_counter() - begin
         return entry
 

@@ -41,6 +41,8 @@ class WordTrainer(Trainer):
         Of the random streams, where ``state`` holds none yet.
     """
 
+    settings: TrainingSettings
+
     def __init__(
         self,
         model: ReplicatedSoftmax,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skdeepbm.models.units import UNITS
+from skdeepbm.models.units import UNITS, JointUnits, MultinomialUnits
 
 KINDS = ["bernoulli", "gaussian", "gaussian with variance", "relu", "softmax"]
 N = 20_000
@@ -230,3 +230,78 @@ def test_initial_bias_of_a_constant_column_is_finite(kind):
 def test_relu_units_cannot_be_visible():
     with pytest.raises(TypeError, match="relu units cannot be visible"):
         UNITS["relu"].initial_bias(np.zeros(2), np.ones(2), None)
+
+
+# -- gradients --------------------------------------------------------------------------------
+
+
+def _joint(backend, ref):
+    """Bernoulli, softmax and Gaussian units side by side."""
+    kinds = [("bernoulli", "softmax"), ("softmax", "bernoulli"), ("gaussian", "bernoulli")]
+    return JointUnits([ref.make_tiny(*kind).rbm(backend).visible for kind in kinds])
+
+
+def _differences(function, a, step=1e-5):
+    """Derivatives of a number for each row by that row's inputs, by central differences."""
+    found = np.empty_like(a)
+    for i in range(a.shape[1]):
+        moved = [a.copy(), a.copy()]
+        moved[0][:, i] += step
+        moved[1][:, i] -= step
+        found[:, i] = (function(moved[0]) - function(moved[1])) / (2 * step)
+    return found
+
+
+@pytest.fixture(params=[*KINDS, "joint", "multinomial"])
+def any_units(request, backend, ref):
+    if request.param == "joint":
+        return _joint(backend, ref)
+    if request.param == "multinomial":
+        return MultinomialUnits(backend, backend.asarray(np.array([0.5, -1.0, 0.2, 0.0])))
+    if request.param == "gaussian with variance":
+        return ref.make_tiny("gaussian", "bernoulli").rbm(backend).visible
+    return ref.make_tiny("bernoulli", request.param).rbm(backend).hidden
+
+
+def test_mean_gradient(backend, any_units):
+    """Of any function of the expected values."""
+    rng = np.random.default_rng(2)
+    a, weights = (rng.normal(0, 1.5, (5, any_units.size)) for _ in range(2))
+
+    def function(x):
+        return (weights * backend.to_host(any_units.mean(backend.asarray(x)))).sum(axis=1)
+
+    mean = any_units.mean(backend.asarray(a))
+    found = any_units.mean_gradient(mean, backend.asarray(weights.copy()))
+    np.testing.assert_allclose(
+        backend.to_host(found), _differences(function, a), rtol=1e-6, atol=1e-9
+    )
+
+
+def test_log_density_gradient(backend, any_units):
+    if not any_units.has_energy:
+        pytest.skip("a state has no density")
+    rng = np.random.default_rng(2)
+    a = rng.normal(0, 1.5, (5, any_units.size))
+    v = backend.asarray(rng.uniform(size=a.shape))
+
+    def function(x):
+        return backend.to_host(any_units.log_density(v, backend.asarray(x)))
+
+    mean = any_units.mean(backend.asarray(a))
+    out = backend.zeros(a.shape, np.float64)
+    found = any_units.log_density_gradient(v, mean, out=out)
+    assert found is out
+    np.testing.assert_allclose(
+        backend.to_host(found), _differences(function, a), rtol=1e-6, atol=1e-9
+    )
+
+
+def test_density_of_counts_is_that_of_a_sequence(backend):
+    """The product of the probabilities of the words; a shift of all inputs changes nothing."""
+    units = MultinomialUnits(backend, backend.asarray(np.array([0.5, -1.0, 0.2])))
+    a, v = np.array([[1.0, 0.3, -0.4], [0.0, 2.0, 1.0]]), np.array([[2.0, 0, 1], [0, 0, 0]])
+    p = backend.to_host(units.mean(backend.asarray(a)))
+    found = units.log_density(backend.asarray(v), backend.asarray(a + 3.0))
+    expected = [2 * np.log(p[0, 0]) + np.log(p[0, 2]), 0.0]
+    np.testing.assert_allclose(backend.to_host(found), expected, rtol=1e-12)

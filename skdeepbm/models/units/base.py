@@ -133,3 +133,7 @@ class Units(ABC):
         """Log-density of the values given the weighted input, summed over units; (n_rows,)."""
         xp = self.backend.xp
         return xp.sum(a * self.couple(v), axis=1) - self.self_energy(v) - self.cgf(a)
+
+    def log_density_gradient(self, v: Array, mean: Array, out: Array | None = None) -> Array:
+        """Gradient of :meth:`log_density` with respect to the input, given the expected values."""
+        return self.backend.store(v - mean, out)

@@ -65,6 +65,9 @@ class GaussianUnits(Units):
             total = total - 0.5 * xp.sum(self.log_variance)
         return total - 0.5 * self.size * math.log(2.0 * math.pi)
 
+    def log_density_gradient(self, v: Array, mean: Array, out: Array | None = None) -> Array:
+        return self.backend.store((v - mean) / self._variance(), out)
+
     @classmethod
     def initial_bias(
         cls, mean: np.ndarray, variance: np.ndarray, groups: tuple[int, ...] | None

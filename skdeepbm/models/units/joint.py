@@ -108,6 +108,15 @@ class JointUnits(Units):
         parts = zip(self.parts, old.parts, self.split(v), strict=True)
         return self._total([part.energy_change(x, before) for part, before, x in parts])
 
+    def log_density(self, v: Array, a: Array) -> Array:
+        parts = zip(self.parts, self.split(v), self.split(a), strict=True)
+        return self._total([part.log_density(x, y) for part, x, y in parts])
+
+    def log_density_gradient(self, v: Array, mean: Array, out: Array | None = None) -> Array:
+        parts = zip(self.parts, self.split(v), self.split(mean), strict=True)
+        found = [part.log_density_gradient(x, m) for part, x, m in parts]
+        return self.backend.store(self.backend.xp.concat(found, axis=1), out)
+
     def couple(self, v: Array) -> Array:
         if not any(part.has_variance for part in self.parts):
             return v
