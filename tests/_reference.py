@@ -16,10 +16,17 @@ import scipy.sparse as sp
 from scipy.special import logsumexp, spence
 
 from skdeepbm.models import RBM
+from skdeepbm.models.belief_net import BeliefNet
 from skdeepbm.models.network import Layer as NetworkLayer
 from skdeepbm.models.network import Network
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
-from skdeepbm.models.units import UNITS, BernoulliUnits, MultinomialUnits
+from skdeepbm.models.units import (
+    UNITS,
+    BernoulliUnits,
+    JointUnits,
+    MultinomialUnits,
+    SoftmaxUnits,
+)
 
 SIZES = {"bernoulli": 3, "softmax": 5, "gaussian": 2, "relu": 2}
 GROUPS = (2, 3)
@@ -346,6 +353,149 @@ def some_documents(n_vocabulary, lengths, seed=0):
     rng = np.random.default_rng([seed, 4])
     p = rng.uniform(0.2, 1.0, n_vocabulary)
     return np.array([rng.multinomial(n, p / p.sum()) for n in lengths], dtype=float)
+
+
+@dataclass
+class TinyNet:
+    """A belief net small enough to sum over.
+
+    ``recognition[l]`` and ``generative[l]`` are pairs of weights, laid out as in the package, and
+    the layer that they lead to. ``top`` has the penultimate layer as its visible one;
+    ``label_bias`` and ``label_weights`` (n_classes, n_hidden) belong to label units beside that.
+    """
+
+    recognition: list[tuple[np.ndarray, Layer]]
+    generative: list[tuple[np.ndarray, Layer]]
+    top: Tiny
+    label_bias: np.ndarray | None = None
+    label_weights: np.ndarray | None = None
+
+    def net(self, backend: Any, dtype: Any = np.float64) -> BeliefNet:
+        """The package's net of the same parameters, in arrays of its own."""
+
+        def put(array):
+            return None if array is None else backend.asarray(np.array(array, dtype=dtype))
+
+        def layer(pair):
+            weights, units = pair
+            kind = UNITS[units.kind]
+            own = kind(backend, put(units.bias), put(units.log_variance), units.groups)
+            return NetworkLayer(put(weights), own)
+
+        rbm = self.top.rbm(backend, dtype)
+        if self.label_bias is not None:
+            joint = JointUnits([rbm.visible, SoftmaxUnits(backend, put(self.label_bias))])
+            weights = np.concatenate([self.top.weights, self.label_weights])
+            rbm = RBM(joint, rbm.hidden, put(weights))
+        up, down = ([layer(pair) for pair in s] for s in (self.recognition, self.generative))
+        return BeliefNet(up, down, rbm)
+
+    @property
+    def n_classes(self):
+        return 0 if self.label_bias is None else len(self.label_bias)
+
+    @property
+    def visible(self):
+        return self.generative[0][1] if self.generative else self.top.visible
+
+    @staticmethod
+    def log_density(layer, values, a):
+        """Of rows of values given rows of weighted input, for all pairs."""
+        m = layer.mean(a)[None, :, :]
+        x = values[:, None, :]
+        if layer.kind == "gaussian":
+            terms = -0.5 * (x - m) ** 2 / layer.variance
+            return (terms - 0.5 * np.log(2 * np.pi * layer.variance)).sum(-1)
+        if layer.kind == "bernoulli":
+            return np.log(np.where(x > 0.5, m, 1 - m)).sum(-1)
+        return np.log((x * m).sum(-1))
+
+    def label_posterior(self, x):
+        """Exact p(y | penultimate)."""
+        log_p = self.top_log_weights(x)
+        return np.exp(log_p - logsumexp(log_p, axis=1, keepdims=True))
+
+    def top_log_weights(self, x):
+        """Log of the top's unnormalised p(x, y), hidden states summed out; (n_rows, n_classes)."""
+        h, log_volume = self.top.hidden.states()
+        minus_e = -self.top.energy(x, h)
+        if self.label_bias is None:
+            return logsumexp(minus_e, axis=1)[:, None] + log_volume
+        per_label = self.label_weights @ h.T + self.label_bias[:, None]
+        return logsumexp(minus_e[:, None, :] + per_label[None], axis=2) + log_volume
+
+    def log_z(self):
+        x, log_volume = self.top.visible.states()
+        return logsumexp(self.top_log_weights(x)) + log_volume
+
+    def _top_value(self, x, label):
+        found = self.top_log_weights(x) - self.log_z()
+        return logsumexp(found, axis=1) if label is None else found[:, label]
+
+    def log_likelihoods(self, v, label=None):
+        """Exact log p(v) (or log p(v, label)) of each row."""
+
+        def value(level, x):
+            if level == len(self.generative):
+                return self._top_value(x, label)
+            above = self.recognition[level][1].states()[0]
+            weights, layer = self.generative[level]
+            log_p = self.log_density(layer, x, above @ weights)
+            return logsumexp(log_p + value(level + 1, above), axis=1)
+
+        return value(0, v)
+
+    def bounds(self, v, label=None):
+        """The variational bound of each row, the recognition distribution summed over."""
+
+        def value(level, x):
+            if level == len(self.generative):
+                return self._top_value(x, label)
+            up, above_units = self.recognition[level]
+            above = above_units.states()[0]
+            down, layer = self.generative[level]
+            log_p = self.log_density(layer, x, above @ down)
+            log_q = self.log_density(above_units, above, x @ up).T
+            return (np.exp(log_q) * (log_p - log_q + value(level + 1, above))).sum(axis=1)
+
+        return value(0, v)
+
+    def penultimate_probabilities(self, label=None):
+        """Penultimate states and the probability of each (given the label)."""
+        x, _ = self.top.visible.states()
+        log_p = self._top_value(x, label)
+        return x, np.exp(log_p - logsumexp(log_p))
+
+    def visible_probabilities(self, label=None):
+        """States of a discrete visible layer and the probability of each (given the label)."""
+        x, p = self.penultimate_probabilities(label)
+        for weights, layer in reversed(self.generative):
+            below, _ = layer.states()
+            p = np.exp(self.log_density(layer, below, x @ weights)) @ p
+            x = below
+        return x, p
+
+
+def make_net(sizes=(3, 2, 3), n_hidden=3, n_classes=0, visible="bernoulli", seed=0, std=1.2):
+    """A random tiny net with layers of these sizes from the data to the penultimate one."""
+    rng = np.random.default_rng([seed, 5])
+
+    def layer(n, kind="bernoulli"):
+        log_variance = rng.uniform(-0.6, 0.4, n) if kind == "gaussian" else None
+        return Layer(kind, rng.normal(0, 0.7, n), log_variance)
+
+    up, down = [], []
+    kinds = [visible, *["bernoulli"] * (len(sizes) - 1)]
+    for below, above, kind in zip(sizes[:-1], sizes[1:], kinds, strict=False):
+        up.append((rng.normal(0, std, (below, above)), layer(above)))
+        down.append((rng.normal(0, std, (above, below)), layer(below, kind)))
+    penultimate = layer(sizes[-1], kinds[-1])
+    top = Tiny(penultimate, layer(n_hidden), rng.normal(0, std, (sizes[-1], n_hidden)))
+    if not n_classes:
+        return TinyNet(up, down, top)
+    # strong, so that labels say something about the data through several layers
+    label_weights = rng.normal(0, 2.5, (n_classes, n_hidden))
+    return TinyNet(up, down, top, rng.normal(0, 0.7, n_classes), label_weights)
 
 
 FORMS = ["dense", "csr"]
