@@ -250,6 +250,84 @@ def some_rows(layer, n, seed=0):
 
 
 @dataclass
+class TinyLabelled:
+    """A tiny RBM with a label of a few classes beside its features."""
+
+    features: Tiny
+    label_weights: np.ndarray
+    label_bias: np.ndarray
+
+    @property
+    def n_classes(self):
+        return self.label_bias.size
+
+    def rbm(self, backend: Any, dtype: Any = np.float64) -> RBM:
+        """The package's RBM of the same parameters, in arrays of its own."""
+
+        def put(array):
+            return backend.asarray(np.array(array, dtype=dtype))
+
+        rbm = self.features.rbm(backend, dtype)
+        visible = JointUnits([rbm.visible, SoftmaxUnits(backend, put(self.label_bias))])
+        weights = backend.xp.concat([rbm.weights, put(self.label_weights)], axis=0)
+        return RBM(visible, rbm.hidden, weights)
+
+    def free_energies(self, x):
+        """F(x, c), a column for each class, by sums over hidden states where there are any."""
+        columns, tiny = [], self.features
+        for weights, bias in zip(self.label_weights, self.label_bias, strict=True):
+            if tiny.hidden.kind == "relu":
+                moved = tiny.with_parameters(hidden_bias=tiny.hidden.bias + weights)
+                columns.append(moved.free_energy(x) - bias)
+            else:
+                h, log_volume = tiny.hidden.states()
+                energies = tiny.energy(x, h) - h @ weights
+                columns.append(-logsumexp(-energies, axis=1) - log_volume - bias)
+        return np.stack(columns, axis=1)
+
+    def log_posterior(self, x):
+        found = -self.free_energies(x)
+        return found - logsumexp(found, axis=1, keepdims=True)
+
+    def hidden_means(self, x):
+        """E[h | x, c] of every class; shape (n_classes, n_rows, n_hidden)."""
+        a = self.features.hidden_input(x)
+        return np.stack([self.features.hidden.mean(a + weights) for weights in self.label_weights])
+
+    def joint(self, x, codes):
+        """Rows ``[x | one-hot y]``; a code of -1 is no label."""
+        hot = np.vstack([np.eye(self.n_classes), np.zeros(self.n_classes)])
+        return np.hstack([x, hot[codes]])
+
+    def parameters(self):
+        features = self.features
+        return {
+            "weights": np.vstack([features.weights, self.label_weights]),
+            "visible_bias": np.concatenate([features.visible.bias, self.label_bias]),
+            "hidden_bias": features.hidden.bias,
+        }
+
+    def with_parameters(self, **changes):
+        found, n = {**self.parameters(), **changes}, self.features.visible.bias.size
+        features = self.features.with_parameters(
+            weights=found["weights"][:n],
+            visible_bias=found["visible_bias"][:n],
+            hidden_bias=found["hidden_bias"],
+        )
+        return TinyLabelled(features, found["weights"][n:], found["visible_bias"][n:])
+
+    numerical_gradient = Tiny.numerical_gradient
+
+
+def make_labelled(visible="bernoulli", hidden="bernoulli", n_classes=3, seed=0, **sizes):
+    """A random tiny RBM with a label."""
+    tiny = make_tiny(visible, hidden, seed, **sizes)
+    rng = np.random.default_rng([seed, 9])
+    label_weights = rng.normal(0, 0.8, (n_classes, tiny.hidden.bias.size))
+    return TinyLabelled(tiny, label_weights, rng.normal(0, 0.7, n_classes))
+
+
+@dataclass
 class TinyWords:
     """A replicated softmax small enough to sum over; counts are dense rows."""
 

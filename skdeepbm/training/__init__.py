@@ -2,6 +2,9 @@
 
 from skdeepbm.training.backprop import BackpropTrainer
 from skdeepbm.training.batches import Batch, Rows
+from skdeepbm.training.classification_trainer import ClassificationTrainer
+from skdeepbm.training.label_trainer import LabelTrainer
+from skdeepbm.training.labelled_rows import LabelledRows
 from skdeepbm.training.rbm_trainer import RBMTrainer
 from skdeepbm.training.settings import BackpropSettings, TrainingSettings, TrainingState
 from skdeepbm.training.trainer import Trainer
@@ -11,6 +14,9 @@ __all__ = [
     "BackpropSettings",
     "BackpropTrainer",
     "Batch",
+    "ClassificationTrainer",
+    "LabelTrainer",
+    "LabelledRows",
     "RBMTrainer",
     "Rows",
     "Trainer",

@@ -112,12 +112,7 @@ class RBMTrainer(Trainer):
         rate, momentum, n_steps = self.scheduled()
         n = batch.n_rows
         view = contrast.view(n, self.negative.n_rows(n))
-        if batch.dense is None:
-            a = backend.store(batch.csr @ rbm.weights, view.h0)
-        else:
-            if batch.dense is not view.v0:
-                backend.store(batch.dense, view.v0)
-            a = rbm.hidden_input(view.v0, out=view.h0)
+        batch, a = self._complete(batch, view, self._data_input(batch, view))
         if self.negative.from_data:
             rbm.hidden.sample(a, self.stream, mean=view.h0, out=view.drawn)
         else:
@@ -128,7 +123,7 @@ class RBMTrainer(Trainer):
         gain = self.optimizer.gain(rate)
         v0 = view.v0
         if batch.dense is None:
-            backend.store(np.asarray(batch.csr.mean(axis=0)).reshape(-1), contrast.data_mean[0])
+            self._store_sparse_mean(batch)
             v0 = None
         backend.phase_statistics(
             v0, view.h0, view.v1, view.h1, gain, contrast.data_mean, contrast.difference
@@ -137,6 +132,26 @@ class RBMTrainer(Trainer):
             self._ascend_variance(variance_gradient, rate, momentum)
         self._ascend(batch, view, rate, momentum, gain)
         self.count()
+
+    def _data_input(self, batch: Batch, view: View) -> Array:
+        """Input of the hidden units from the data, which go to their place; it is ``view.h0``."""
+        if batch.dense is None:
+            return self.backend.store(batch.csr @ self.rbm.weights, view.h0)
+        if batch.dense is not view.v0:
+            self.backend.store(batch.dense, view.v0)
+        return self.rbm.hidden_input(view.v0, out=view.h0)
+
+    def _store_sparse_mean(self, batch: Batch) -> None:
+        mean = np.asarray(batch.csr.mean(axis=0)).reshape(-1)
+        self.backend.store(mean, self.contrast.data_mean[0])
+
+    def _complete(self, batch: Batch, view: View, a: Array) -> tuple[Batch, Array]:
+        """Fill in what is missing in the data rows; ``a`` is the hidden units' input from them."""
+        return batch, a
+
+    def _weights_gradient(self, batch: Batch, view: View, gain: float) -> Array:
+        """``gain`` times the gradient of the weights, penalties of single weights not included."""
+        return self.contrast.weights_gradient(batch, view)
 
     def _ascend(self, batch: Batch, view: View, rate: float, momentum: float, gain: float) -> None:
         """Move weights, biases and offsets, once the statistics of both phases are there."""
@@ -150,7 +165,7 @@ class RBMTrainer(Trainer):
             inputs = mean_v if self.offset is None else mean_v - self.offset[0]
             backend.store(inputs, view.outer_v[-1, :])
             backend.store(gain * penalty, view.outer_h[-1, :])
-        gradient = contrast.weights_gradient(batch, view)
+        gradient = self._weights_gradient(batch, view, gain)
         steps = gain * contrast.differences
         visible_step, hidden_step = contrast.split(steps)
         if penalty is not None:

@@ -43,6 +43,8 @@ class TrainingSettings(LoopSettings):
     centring_rate: float = 0.01
     variance_rate: float = 0.1
     length_power: float = 0.5
+    bias_shift: float = 0.0
+    generative_weight: float = 0.01
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from skdeepbm.backends import Backend
 from skdeepbm.models.units import UNITS
 
 
-def column_moments(backend: Backend, X: Any) -> tuple[np.ndarray, np.ndarray]:
+def column_moments(
+    backend: Backend, X: Any, index: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of every column, in float64 on the host, without a copy of ``X``.
 
     Parameters
@@ -19,13 +21,18 @@ def column_moments(backend: Backend, X: Any) -> tuple[np.ndarray, np.ndarray]:
     backend : Backend
         Owner of ``X`` where that is a device array.
     X : ndarray, CSR matrix or array, or array of the backend
+    index : ndarray of int or None, default=None
+        Rows to look at, in this order; None for all.
 
     Returns
     -------
     mean, variance : ndarrays of shape (n_features,)
         The variance is divided by the number of rows.
     """
-    n_rows, n_columns = X.shape
+    if index is not None and sp.issparse(X):
+        X = sp.csr_array(X)[index]
+    n_columns = X.shape[1]
+    n_rows = X.shape[0] if index is None else index.size
     if sp.issparse(X):
         total = np.bincount(X.indices, weights=X.data, minlength=n_columns)
         square = np.bincount(X.indices, weights=X.data.astype(np.float64) ** 2, minlength=n_columns)
@@ -34,13 +41,18 @@ def column_moments(backend: Backend, X: Any) -> tuple[np.ndarray, np.ndarray]:
     mean, square = np.zeros(n_columns), np.zeros(n_columns)
     # sums of a few rows keep their precision in float32; sums of those are taken in float64
     pieces = [slice(start, min(start + 128, n_rows)) for start in range(0, n_rows, 128)]
+
+    def rows(piece: slice) -> np.ndarray:
+        found = X[piece, :] if index is None else backend.take_rows(X, index[piece])
+        return backend.to_host(found)
+
     for piece in pieces:
-        mean += backend.to_host(X[piece, :]).sum(axis=0)
+        mean += rows(piece).sum(axis=0)
     mean /= n_rows
     centre = mean.astype(str(X.dtype).rsplit(".", 1)[-1])
     for piece in pieces:
         # two passes: the variance of a column far from zero would cancel in one
-        centred = backend.to_host(X[piece, :]) - centre
+        centred = rows(piece) - centre
         square += np.einsum("ij,ij->j", centred, centred)
     return mean, np.maximum(square / n_rows - (mean - centre) ** 2, 0.0)
 

@@ -51,8 +51,8 @@ class JointUnits(Units):
         return type(self)(self.parts, bias)
 
     def split(self, v: Array) -> list[Array]:
-        """Columns of each part."""
-        return [v[:, i] for i in self.slices]
+        """Columns of each part; of one row, its elements."""
+        return [v[..., i] for i in self.slices]
 
     def _each(
         self, x: Array, function: Callable[[Units, Array], Array], out: Array | None
@@ -121,7 +121,7 @@ class JointUnits(Units):
         if not any(part.has_variance for part in self.parts):
             return v
         parts = zip(self.parts, self.split(v), strict=True)
-        return self.backend.xp.concat([part.couple(x) for part, x in parts], axis=1)
+        return self.backend.xp.concat([part.couple(x) for part, x in parts], axis=-1)
 
     @property
     def n_states(self) -> int | None:
