@@ -8,6 +8,7 @@ from skdeepbm.training.labelled_rows import LabelledRows
 from skdeepbm.training.rbm_trainer import RBMTrainer
 from skdeepbm.training.settings import BackpropSettings, TrainingSettings, TrainingState
 from skdeepbm.training.trainer import Trainer
+from skdeepbm.training.wake_sleep import WakeSleepSettings, WakeSleepTrainer
 from skdeepbm.training.word_trainer import WordTrainer
 
 __all__ = [
@@ -22,5 +23,7 @@ __all__ = [
     "Trainer",
     "TrainingSettings",
     "TrainingState",
+    "WakeSleepSettings",
+    "WakeSleepTrainer",
     "WordTrainer",
 ]
