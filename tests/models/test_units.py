@@ -305,3 +305,28 @@ def test_density_of_counts_is_that_of_a_sequence(backend):
     found = units.log_density(backend.asarray(v), backend.asarray(a + 3.0))
     expected = [2 * np.log(p[0, 0]) + np.log(p[0, 2]), 0.0]
     np.testing.assert_allclose(backend.to_host(found), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "softmax", "gaussian", "joint"])
+def test_entropy(backend, ref, kind):
+    """Minus the mean log-density: a sum over states, or the formula of a normal distribution."""
+    layers = [ref.make_tiny("bernoulli", "softmax").hidden, ref.make_tiny("gaussian").visible]
+    layers.insert(0, ref.make_tiny("bernoulli", "bernoulli").visible)
+    chosen = [layer for layer in layers if kind in (layer.kind, "joint")]
+    parts, inputs, expected = [], [], np.zeros(6)
+    for layer in chosen:
+        bias = backend.asarray(layer.bias)
+        variance = None if layer.log_variance is None else backend.asarray(layer.log_variance)
+        parts.append(UNITS[layer.kind](backend, bias, variance, layer.groups))
+        a = _inputs(layer)
+        inputs.append(a)
+        if layer.kind == "gaussian":
+            expected += 0.5 * np.log(2 * np.pi * np.e * layer.variance).sum()
+        else:
+            states = layer.states()[0]
+            minus_e = states @ (a + layer.bias).T
+            log_p = minus_e - np.log(np.exp(minus_e).sum(axis=0))
+            expected -= (np.exp(log_p) * log_p).sum(axis=0)
+    units = parts[0] if kind != "joint" else JointUnits(parts)
+    found = units.entropy(backend.asarray(np.concatenate(inputs, axis=1)))
+    np.testing.assert_allclose(backend.to_host(found), expected, rtol=1e-10)

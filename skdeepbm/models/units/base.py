@@ -137,3 +137,13 @@ class Units(ABC):
     def log_density_gradient(self, v: Array, mean: Array, out: Array | None = None) -> Array:
         """Gradient of :meth:`log_density` with respect to the input, given the expected values."""
         return self.backend.store(v - mean, out)
+
+    def entropy(self, a: Array) -> Array:
+        """Entropy of the values given the weighted input, in nats, summed over units; (n_rows,).
+
+        That is ``cgf(a) - E[a . couple(v)] + E[self_energy(v)]``; here for kinds whose self-energy
+        is linear in the values.
+        """
+        mean = self.mean(a)
+        interaction = self.backend.xp.sum(a * self.couple(mean), axis=1)
+        return self.cgf(a) - interaction + self.self_energy(mean)

@@ -103,6 +103,12 @@ class JointUnits(Units):
         parts = zip(self.parts, self.split(v), strict=True)
         return self._total([part.self_energy(x) for part, x in parts])
 
+    def entropy(self, a: Array) -> Array:
+        parts = zip(self.parts, self.split(a), strict=True)
+        return self._total(
+            [part.entropy(self.backend.xp.asarray(x, copy=True)) for part, x in parts]
+        )
+
     def energy_change(self, v: Array, old: Units) -> Array:
         assert isinstance(old, JointUnits)
         parts = zip(self.parts, old.parts, self.split(v), strict=True)
