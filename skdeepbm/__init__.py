@@ -2,11 +2,12 @@
 
 from skdeepbm import schedules
 from skdeepbm.backends import config_context, get_config
-from skdeepbm.estimators import RBMTransformer, ReplicatedSoftmax
+from skdeepbm.estimators import ClassificationRBM, RBMTransformer, ReplicatedSoftmax
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "ClassificationRBM",
     "RBMTransformer",
     "ReplicatedSoftmax",
     "__version__",

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 CRITERIA = ("pseudo_likelihood", "free_energy_gap")
+#: of classifiers
+LABEL_CRITERIA = ("cross_entropy", "error")
 
 
 class EarlyStopping:
@@ -14,11 +16,13 @@ class EarlyStopping:
     ``"pseudo_likelihood"``: an epoch is better if the mean exact pseudo-likelihood of the held-out
     rows is higher than ever before. ``"free_energy_gap"``: an epoch is good as long as the
     held-out rows' mean free energy is not above that of the training rows by more than three
-    standard errors; a gap means overfitting (Hinton 2010, section 6).
+    standard errors; a gap means overfitting (Hinton 2010, section 6). ``"cross_entropy"`` and
+    ``"error"``: an epoch is better if this measurement of the held-out rows' labels is lower than
+    ever before.
 
     Parameters
     ----------
-    criterion : {"pseudo_likelihood", "free_energy_gap"}
+    criterion : {"pseudo_likelihood", "free_energy_gap", "cross_entropy", "error"}
     n_iter_no_change : int
         Epochs without a better one after which to stop.
     held_out_score : callable
@@ -46,7 +50,11 @@ class EarlyStopping:
         if self.criterion == "free_energy_gap":
             better = entry["free_energy_gap"] <= 3.0 * entry["free_energy_gap_error"]
         else:
-            score = self.held_out_score()
+            score = (
+                -entry[f"validation_{self.criterion}"]
+                if self.criterion in LABEL_CRITERIA
+                else self.held_out_score()
+            )
             assert score is not None
             better = score > self.best_score
             self.best_score = max(score, self.best_score)

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepbm.backends import Array
 from skdeepbm.estimators._base import BoltzmannBase
 from skdeepbm.evaluation.partition import (
     LogPartition,
@@ -20,7 +21,7 @@ from skdeepbm.models.units import UNITS
 from skdeepbm.training import Rows
 
 
-def _has_likelihood(estimator: LikelihoodMixin) -> bool:
+def _has_likelihood(estimator: PartitionMixin) -> bool:
     """Whether log Z can be had; an estimator without parameters may come to have it."""
     if estimator.hidden != "relu" or not hasattr(estimator, "components_"):
         return True
@@ -49,8 +50,8 @@ def has_pseudo_likelihood(estimator: Any) -> bool:
     return estimator.visible not in UNITS or UNITS[estimator.visible].support is not None
 
 
-class LikelihoodMixin(BoltzmannBase):
-    """Methods that follow from ``free_energy`` and the partition function."""
+class PartitionMixin(BoltzmannBase):
+    """The partition function, and the likelihood of rows that have a free energy."""
 
     hidden: str
 
@@ -58,39 +59,13 @@ class LikelihoodMixin(BoltzmannBase):
     def _is_enumerable(self) -> bool:
         """Whether one layer has few enough states."""
 
+    @abstractmethod
     def free_energy(self, X: Any) -> Any:
-        """Free energy ``F(v) = -log sum_h exp(-E(v, h))`` of the rows.
+        """Free energy of the rows, in nats."""
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        free_energy : ndarray of shape (n_samples,)
-            In nats; ``log p(v) = -F(v) - log Z``.
-        """
-        return self._rowwise(X, lambda model, v: model.free_energy(v))
-
-    @available_if(_has_pseudo_likelihood)
-    def pseudo_log_likelihood(self, X: Any) -> Any:
-        """Exact pseudo-likelihood: ``sum_i log p(v_i | all other features)``, deterministic.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        value : ndarray of shape (n_samples,)
-            In nats. A fraction `v_i` counts as ``v_i log p(1) + (1 - v_i) log p(0)``.
-
-        Notes
-        -----
-        Every feature is visited, so that it takes as long as `n_features` times `transform`'s
-        elementwise part. `BernoulliRBM.score_samples` estimates it from one random feature.
-        """
-        return self._rowwise(X, pseudo_log_likelihood)
+    def _reverse_rows(self, model: Any, v: Array) -> Array:
+        """Visible states from rows of features, where reverse runs may start."""
+        return v
 
     @available_if(_has_likelihood)
     def log_partition(
@@ -187,9 +162,9 @@ class LikelihoodMixin(BoltzmannBase):
         seed = self._runs(random_state)
         try:
             with backend.quiet():
-                return estimated_log_partition(
-                    self._model(backend, dtype), n_runs, temperatures, seed, rows
-                )
+                model = self._model(backend, dtype)
+                rows = None if rows is None else self._reverse_rows(model, rows)
+                return estimated_log_partition(model, n_runs, temperatures, seed, rows)
         except FloatingPointError as error:
             raise FloatingPointError(f"{type(self).__name__}.log_partition: {error}") from error
 
@@ -233,6 +208,44 @@ class LikelihoodMixin(BoltzmannBase):
             ``log_partition(reverse=X)`` before you quote it.
         """
         return -self.free_energy(X) - self.log_partition().value
+
+
+class LikelihoodMixin(PartitionMixin):
+    """Methods that follow from ``free_energy`` and the partition function."""
+
+    def free_energy(self, X: Any) -> Any:
+        """Free energy ``F(v) = -log sum_h exp(-E(v, h))`` of the rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        free_energy : ndarray of shape (n_samples,)
+            In nats; ``log p(v) = -F(v) - log Z``.
+        """
+        return self._rowwise(X, lambda model, v: model.free_energy(v))
+
+    @available_if(_has_pseudo_likelihood)
+    def pseudo_log_likelihood(self, X: Any) -> Any:
+        """Exact pseudo-likelihood: ``sum_i log p(v_i | all other features)``, deterministic.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        value : ndarray of shape (n_samples,)
+            In nats. A fraction `v_i` counts as ``v_i log p(1) + (1 - v_i) log p(0)``.
+
+        Notes
+        -----
+        Every feature is visited, so that it takes as long as `n_features` times `transform`'s
+        elementwise part. `BernoulliRBM.score_samples` estimates it from one random feature.
+        """
+        return self._rowwise(X, pseudo_log_likelihood)
 
     @available_if(_has_likelihood)
     def score(self, X: Any, y: Any = None) -> float:

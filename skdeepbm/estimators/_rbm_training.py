@@ -101,11 +101,13 @@ class RBMTrainingMixin(TrainingMixin):
                 f"visible={self.visible!r} use 'free_energy_gap'."
             )
 
-    def _start(self, backend: Backend, X: Any, n_batches: int) -> None:
+    def _start(
+        self, backend: Backend, X: Any, n_batches: int, index: np.ndarray | None = None
+    ) -> None:
         """Set the starting parameters from the data."""
         kind = UNITS[self.visible]
         groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
-        mean, variance = column_moments(backend, X)
+        mean, variance = column_moments(backend, X, index)
         if kind.has_variance:
             warn_of_constant_columns(self, mean, variance)
         self._entropy = self._seed().entropy
@@ -148,24 +150,24 @@ class RBMTrainingMixin(TrainingMixin):
                 f"h_samples_ of {type(self).__name__} has {len(state.chains)} rows, which is no "
                 f"multiple of n_temperatures={n_levels}. Fit anew, or delete h_samples_."
             )
-        settings = TrainingSettings(
-            learning_rate=self._learning_rate(),
-            momentum=self._momentum(),
-            visible_states=self._visible_states(),
-            fast_learning_rate=self._fast_learning_rate(),
-            **{
-                name: getattr(self, name)
-                for name in TrainingSettings.__dataclass_fields__
-                if hasattr(self, name)
-                and name
-                not in ("learning_rate", "momentum", "visible_states", "fast_learning_rate")
-            },
-        )
+        settings = TrainingSettings(**self._settings())
         # another seed than that of the starting weights, the same in every call
         seed = np.random.SeedSequence(self._entropy, spawn_key=(TRAINING,))
         sparse = sp.issparse(X) and backend.name == "numpy"
         self._fit_backend, self._algorithm = backend.name, self.algorithm
-        return RBMTrainer(rbm, settings, state, seed, sparse)
+        return self._trainer_class()(rbm, settings, state, seed, sparse)
+
+    def _trainer_class(self) -> type[RBMTrainer]:
+        return RBMTrainer
+
+    def _settings(self) -> dict[str, Any]:
+        """Hyper-parameters of training, none of them "auto"."""
+        fields = TrainingSettings.__dataclass_fields__
+        found = {name: getattr(self, name) for name in fields if hasattr(self, name)}
+        found["learning_rate"], found["momentum"] = self._learning_rate(), self._momentum()
+        found["visible_states"] = self._visible_states()
+        found["fast_learning_rate"] = self._fast_learning_rate()
+        return found
 
     def _learning_rate(self) -> Any:
         if not isinstance(self.learning_rate, str):

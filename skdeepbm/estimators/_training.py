@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,12 +33,29 @@ class TrainingMixin(BoltzmannBase):
     intercept_visible_: np.ndarray
     n_iter_: int
     history_: dict[str, np.ndarray]
+    #: keys of the history that a trainer measures
+    _measures: ClassVar[tuple[str, ...]] = MEASURES
 
     # -- what an estimator adds ----------------------------------------------------------
 
     @abstractmethod
     def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
         """Hyper-parameters and data, checked before anything of the estimator changes."""
+
+    def _check_labelled(
+        self, backend: Backend, X: Any, y: Any, going_on: bool, n_epochs: int, **options: Any
+    ) -> Any:
+        """The same with what else `fit` was given; the other methods here get what it returns."""
+        return self._check_training(backend, X, going_on, n_epochs)
+
+    @staticmethod
+    def _features(data: Any) -> Any:
+        """The validated X among them, for callbacks."""
+        return data
+
+    def _rows(self, backend: Backend, X: Any, dtype: Any) -> Rows:
+        """Rows to train on."""
+        return Rows(backend, X, dtype)
 
     @abstractmethod
     def _start(self, backend: Backend, X: Any, n_batches: int) -> None:
@@ -69,21 +86,22 @@ class TrainingMixin(BoltzmannBase):
 
     # -- fitting -------------------------------------------------------------------------
 
-    def _fit(self, X: Any, y: Any) -> None:
+    def _fit(self, X: Any, y: Any, **options: Any) -> None:
         backend = self._resolve_backend(X)
         going_on = self.warm_start and hasattr(self, "components_")
         with self._untouched_if_bad():
-            X = self._check_training(backend, X, going_on, self.n_iter)
-            n_batches = -(-X.shape[0] // self._rows_per_batch(X.shape[0]))
+            data = self._check_labelled(backend, X, y, going_on, self.n_iter, **options)
+            n_batches = -(-data.shape[0] // self._rows_per_batch(data.shape[0]))
             if not going_on:
-                self._start(backend, X, n_batches)
+                self._start(backend, data, n_batches)
             else:
                 self._resume(n_batches)
-        trainer = self._trainer(backend, X, self.n_iter)
-        rows = Rows(backend, X, host_dtype(trainer.parameters()["weights"]))
+        trainer = self._trainer(backend, data, self.n_iter)
+        rows = self._rows(backend, data, host_dtype(trainer.parameters()["weights"]))
+        X = self._features(data)
         context = self._init_callback_context(max_subtasks=self.n_iter)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        held_out = self._held_out(X.shape[0])
+        held_out = self._held_out(rows)
         stopping = None
         if self.early_stopping is not None:
             stopping = EarlyStopping(
@@ -116,20 +134,20 @@ class TrainingMixin(BoltzmannBase):
         )
         self._warn_of_base_rate(hooks.entries, rows.n_rows)
 
-    def _partial_fit(self, X: Any) -> None:
+    def _partial_fit(self, X: Any, y: Any = None, **options: Any) -> None:
         going_on = hasattr(self, "components_")
         backend = self._resolve_backend(X)
         with self._untouched_if_bad():
-            X = self._check_training(backend, X, going_on, 1)
+            data = self._check_labelled(backend, X, y, going_on, 1, **options)
             if not going_on:
-                self._start(backend, X, 1)
+                self._start(backend, data, 1)
             else:
                 self._resume(1)
-        trainer = self._trainer(backend, X, None)
-        rows = Rows(backend, X, host_dtype(trainer.parameters()["weights"]))
+        trainer = self._trainer(backend, data, None)
+        rows = self._rows(backend, data, host_dtype(trainer.parameters()["weights"]))
         entries: list[dict[str, Any]] = []
         try:
-            entries.append(trainer.update(rows.batch(np.arange(X.shape[0]))))
+            entries.append(trainer.update(rows.batch(np.arange(rows.n_rows))))
         except DivergenceError as error:
             raise DivergenceError(f"{type(self).__name__}: {error}") from error
         finally:
@@ -209,18 +227,27 @@ class TrainingMixin(BoltzmannBase):
             self.__dict__.update(before)
             raise
 
-    def _held_out(self, n_rows: int) -> np.ndarray | None:
+    def _held_out(self, rows: Rows) -> np.ndarray | None:
         """Rows that are kept from training, the same in every call for one number of rows."""
-        if not self.validation_fraction:
+        n = self._n_held_out(rows.n_rows)
+        if not n:
             return None
+        return np.sort(self._held_out_stream().permutation(rows.n_rows)[:n])
+
+    def _n_held_out(self, n_rows: int) -> int:
+        if not self.validation_fraction:
+            return 0
         n = min(max(1, round(self.validation_fraction * n_rows)), n_rows - 1)
         if n < 1:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction!r} of {type(self).__name__} needs "
                 f"at least 2 rows; X has {n_rows}."
             )
+        return n
+
+    def _held_out_stream(self) -> np.random.Generator:
         seed = np.random.SeedSequence(self._entropy, spawn_key=(VALIDATION,))
-        return np.sort(np.random.Generator(np.random.SFC64(seed)).permutation(n_rows)[:n])
+        return np.random.Generator(np.random.SFC64(seed))
 
     def _resume(self, n_batches: int) -> None:
         """Go on from the last call, or adopt parameters that somebody set without training."""
@@ -228,13 +255,17 @@ class TrainingMixin(BoltzmannBase):
         if state is None:
             self._adopt(n_batches, 0.0)
         elif any(
-            np.shape(saved["slots"][0]) != np.shape(self.components_)[::-1]
+            np.shape(saved["slots"][0]) != self._weights_shape()
             for name, saved in state.optimizer.items()
             if name == "weights"
         ):
             # another number of components than was trained
             self.__dict__.pop("h_samples_", None)
             self._adopt(n_batches, self._data_variance)
+
+    def _weights_shape(self) -> tuple[int, ...]:
+        """Shape of the weights in training."""
+        return np.shape(self.components_)[::-1]
 
     def _adopt(self, n_batches: int, data_variance: float) -> None:
         """Begin the bookkeeping of a model that has parameters and has not been trained."""
@@ -247,7 +278,7 @@ class TrainingMixin(BoltzmannBase):
         self.n_iter_ = 0
         self.history_: dict[str, np.ndarray] = {
             name: np.empty((0, len(self.components_)) if name == "weight_norm" else 0)
-            for name in (*MEASURES, "epoch_time")
+            for name in (*self._measures, "epoch_time")
         }
 
     @property

@@ -123,7 +123,7 @@ def label_log_posterior(rbm: RBM, x: Array) -> Array:
 
 
 def label_posterior(rbm: RBM, a: Array) -> Array:
-    """``p(y = c | x)`` from the hidden units' input ``a`` from the features; (n_rows, n_classes)."""
+    """``p(y = c | x)`` from the hidden units' input from the features; (n_rows, n_classes)."""
     found = rbm.backend.xp.exp(log_normalised(rbm, label_log_weights(rbm, a)))
     return rbm.backend.xp.astype(found, a.dtype, copy=False)
 

@@ -37,7 +37,7 @@ class Watched(NamedTuple):
 
     v: Array
     rows: Rows
-    index: np.ndarray
+    among: np.ndarray
 
 
 class _Seen(NamedTuple):
@@ -57,9 +57,12 @@ def _look(rbm: RBM, v: Array) -> tuple[_Seen, Array]:
     log_posterior = log_normalised(rbm, log_weights)
     free_energy = features.visible.self_energy(x) - backend.logsumexp(log_weights, axis=1)
     codes = np.where(y.any(axis=1), y.argmax(axis=1), -1)
-    host = [np.array(backend.to_host(array), np.float64) for array in (free_energy, log_posterior)]
     p = backend.xp.astype(backend.xp.exp(log_posterior), v.dtype, copy=False)
-    return _Seen(*host, codes), p
+
+    def host(array: Array) -> np.ndarray:
+        return np.array(backend.to_host(array), np.float64)
+
+    return _Seen(host(free_energy), host(log_posterior), codes), p
 
 
 def _scores(seen: list[_Seen]) -> tuple[float, float]:
@@ -118,7 +121,7 @@ def label_measure(
         error_of_gap = math.sqrt(
             energies.var() / energies.size + seen.free_energy.var() / seen.free_energy.size
         )
-        others = label_scores(rbm, held_out.rows, held_out.index)
+        others = label_scores(rbm, held_out.rows, held_out.among)
     cross_entropy, wrong = _scores([seen])
     return {
         "reconstruction_error": float(xp.mean(error * error)),

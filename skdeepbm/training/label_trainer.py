@@ -17,7 +17,7 @@ from skdeepbm.training.rbm_trainer import RBMTrainer
 
 
 class LabelTrainer(RBMTrainer):
-    """Ascends ``log p(x, y)``, or ``log p(x)`` where there is no label, of rows ``[x | one-hot y]``.
+    """Ascends ``log p(x, y)`` of rows ``[x | one-hot y]``, ``log p(x)`` where there is no label.
 
     The RBM's visible layer is ``JointUnits([features, SoftmaxUnits(labels)])``. A row whose label
     columns are all zero has no label: it gets one in every positive phase, drawn from

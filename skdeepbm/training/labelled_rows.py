@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend, Counts, DType
 from skdeepbm.training.batches import Batch, Rows

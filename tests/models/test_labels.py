@@ -76,9 +76,7 @@ def test_float32_stays_and_is_accurate(backend):
 
 def test_an_rbm_without_label_is_named(backend, ref):
     rbm = ref.make_tiny().rbm(backend)
-    with pytest.raises(
-        TypeError, match=r"label has JointUnits\(\[features, SoftmaxUnits\(labels\)\]\)"
-    ):
+    with pytest.raises(TypeError, match=r"has JointUnits\(\[features, SoftmaxUnits"):
         labels.label_free_energies(rbm, backend.asarray(np.zeros((1, 3))))
 
 

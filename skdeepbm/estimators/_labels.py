@@ -1,0 +1,264 @@
+"""Labels of a classifier: classes and codes, rows without a label, and weights of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, _check_y
+
+from skdeepbm.backends import owner_of
+
+# elements that are hashed together
+_CHUNK = 2**20
+# most rows that weights make of one row, on average
+_MOST = 4
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """Validated rows of features with the class of each row that is trained on.
+
+    Attributes
+    ----------
+    X : ndarray, CSR or device array of shape (n_rows, n_features)
+    classes : ndarray of shape (n_classes,)
+    codes : ndarray of int of shape (n_trained,)
+        Class of each row that is trained on; -1 for none.
+    index : ndarray of int of shape (n_trained,) or None
+        Those rows of ``X``, in this order; None for all as they are.
+    """
+
+    X: Any
+    classes: np.ndarray
+    codes: np.ndarray
+    index: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return int(self.codes.size), int(self.X.shape[1])
+
+
+def encode_labels(estimator: Any, y: Any, classes: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """Classes and the class of each row.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its parameter ``unlabelled`` is the value of y that marks a row without a label, None if
+        every value is a class. Where y holds nothing but that value and one other, both are
+        classes: -1 and 1 are the usual names of two.
+    y : array-like of shape (n_rows,)
+    classes : array-like of shape (n_classes,) or None, default=None
+        All classes there are; None takes those of y. The value that marks rows without a label may
+        be among them and is then a class.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    codes : ndarray of int of shape (n_rows,)
+        Indices into ``classes``; -1 for rows without a label.
+
+    Raises
+    ------
+    ValueError
+        In the words of scikit-learn: y is missing, not one-dimensional, not finite, continuous,
+        has a class that is not in ``classes`` or fewer than two.
+    """
+    name = type(estimator).__name__
+    if y is None:
+        raise ValueError(
+            f"This {name} estimator requires y to be passed, but the target y is None."
+        )
+    owner = owner_of(y)
+    y = _check_y(y if owner is None else owner.to_host(y), estimator=estimator)
+    if y.dtype.kind == "O" and any(value is None for value in y):
+        raise ValueError(
+            f"Input y of {name} contains None. Mark rows without a label with "
+            f"unlabelled={estimator.unlabelled!r}, or drop them."
+        )
+    missing = _is_marked(y, estimator.unlabelled)
+    if classes is not None:
+        classes = _unique(estimator, np.asarray(classes))
+        if _is_marked(classes, estimator.unlabelled).any():
+            missing[:] = False
+    elif missing.any():
+        others = _unique(estimator, y[~missing])
+        if others.size == 1:
+            missing[:] = False
+    labelled = y[~missing]
+    if labelled.size:
+        check_classification_targets(labelled)
+    found = _unique(estimator, labelled)
+    if classes is None:
+        classes = found
+    elif labelled.size and not np.isin(found, classes).all():
+        unknown = found[~np.isin(found, classes)]
+        raise ValueError(
+            f"The target label(s) {unknown} in y do not exist in the initial classes {classes} of "
+            f"{name}."
+        )
+    if classes.size < 2:
+        raise ValueError(
+            f"The number of classes has to be greater than one; got {classes.size} class"
+            f"{'' if classes.size == 1 else 'es'} in the labels of {name}."
+        )
+    codes = np.full(y.size, -1, dtype=np.intp)
+    codes[~missing] = np.searchsorted(classes, labelled.astype(classes.dtype, copy=False))
+    return classes, codes
+
+
+def _is_marked(y: np.ndarray, marker: Any) -> np.ndarray:
+    """Where y is the value of rows without a label."""
+    if marker is None:
+        return np.zeros(y.size, dtype=bool)
+    if y.dtype.kind in "US":
+        # a list of strings and numbers has become strings
+        return np.asarray(y.astype(str) == str(marker))
+    if y.dtype.kind == "O":
+        return np.array([type(value) is not bool and bool(value == marker) for value in y], bool)
+    return np.asarray(y == marker) if not isinstance(marker, str) else np.zeros(y.size, bool)
+
+
+def _unique(estimator: Any, values: np.ndarray) -> np.ndarray:
+    try:
+        if values.dtype.kind == "O" and all(isinstance(value, str) for value in values):
+            values = values.astype(str).astype(object)
+        return np.unique(values)
+    except TypeError as error:
+        raise ValueError(
+            f"The labels of {type(estimator).__name__} are of several kinds "
+            f"({', '.join(sorted({type(value).__name__ for value in values}))}), which have no "
+            "order. Use strings or numbers alone."
+        ) from error
+
+
+def replicated_rows(
+    estimator: Any,
+    X: Any,
+    y_codes: np.ndarray,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    classes: np.ndarray | None = None,
+    canonical: bool = False,
+) -> np.ndarray | None:
+    """Rows to train on, each as often as its weight says.
+
+    Weights are honoured by repeating rows in proportion, since stochastic steps of very different
+    sizes learn badly: of N rows, the i-th is the one at ``(i + 1/2) total / N`` of the cumulative
+    weights, with N the rounded total of the weights, but at least the number of different rows of
+    positive weight and at most four times that number. Whole weights that are four on average or
+    less thus repeat rows exactly; with very unequal weights, rows of small weight may be left out.
+
+    With ``sample_weight``, equal rows of equal labels are one row that has the sum of their
+    weights, and rows come in an order that depends on their values alone: how a weight is split
+    between equal rows, and their order, change nothing.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Named in messages.
+    X : ndarray, CSR or device array of shape (n_rows, n_features)
+        Validated.
+    y_codes : ndarray of int of shape (n_rows,)
+        -1 for rows without a label, whose class weight is 1.
+    sample_weight : array-like of shape (n_rows,) or None, default=None
+    class_weight : "balanced", dict or None, default=None
+    classes : ndarray of shape (n_classes,) or None, default=None
+        What the codes stand for, for keys of ``class_weight``; None for the codes themselves.
+    canonical : bool, default=False
+        Whether rows come in the order of their values without ``sample_weight`` too, so that a fit
+        with weights is the same as one with repeated rows.
+
+    Returns
+    -------
+    index : ndarray of int or None
+        Rows of ``X``, in order; None for all rows as they are.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative or not one for each row, or leave fewer than two classes.
+    """
+    n_rows, name = y_codes.size, type(estimator).__name__
+    if sample_weight is None and class_weight is None:
+        return np.argsort(_row_keys(X, y_codes), kind="stable") if canonical else None
+    weights: np.ndarray = np.ones(n_rows)
+    if sample_weight is not None:
+        weights = _check_sample_weight(
+            sample_weight, y_codes, dtype=np.float64, ensure_non_negative=True
+        )
+    index = np.arange(n_rows)
+    if sample_weight is not None or canonical:
+        keys = _row_keys(X, y_codes)
+        _, index, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        weights = np.bincount(inverse, weights=weights, minlength=index.size)
+    if class_weight is not None:
+        weights = weights * _class_weights(class_weight, classes, y_codes[index], weights)
+    kept = weights > 0
+    weights, index = weights[kept], index[kept]
+    if np.unique(y_codes[index][y_codes[index] >= 0]).size < min(2, np.unique(y_codes).size):
+        raise ValueError(
+            f"{name} needs rows of at least two classes; rows of only one class have a positive "
+            "weight. Check sample_weight and class_weight."
+        )
+    total, n_distinct = float(weights.sum()), index.size
+    n = int(np.clip(round(total), n_distinct, _MOST * n_distinct))
+    places = (np.arange(n) + 0.5) * (total / n)
+    found = np.searchsorted(np.cumsum(weights), places, side="right")
+    return index[np.minimum(found, n_distinct - 1)]
+
+
+def _class_weights(
+    class_weight: Any, classes: np.ndarray | None, codes: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Weight of each row's class."""
+    known = codes >= 0
+    names = np.arange(codes.max(initial=-1) + 1) if classes is None else classes
+    present = np.unique(codes[known & (weights > 0)])
+    each = np.ones(names.size + 1)  # the last one is that of code -1
+    if isinstance(class_weight, str):
+        each[present] = compute_class_weight(
+            class_weight, classes=present, y=codes[known], sample_weight=weights[known]
+        )
+    else:
+        each[:-1] = compute_class_weight(class_weight, classes=names, y=names)
+    return each[codes]
+
+
+def _row_keys(X: Any, codes: np.ndarray) -> np.ndarray:
+    """64 bits for each row and its label that are the same for equal rows, dense or CSR."""
+    n_rows, n_columns = X.shape
+    bits = np.random.Generator(np.random.SFC64(0)).integers(0, 2**63, n_columns + 1, np.uint64)
+    multipliers = bits * np.uint64(2) + np.uint64(1)
+    owner, keys = owner_of(X), np.empty(n_rows, np.uint64)
+    step = max(1, _CHUNK // n_columns)
+    for start in range(0, n_rows, step):
+        part = X[start : start + step]
+        if sp.issparse(X):
+            part = sp.csr_array(part)
+            mixed = _mixed(part.data) * multipliers[part.indices]
+            sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed)])
+            keys[start : start + step] = sums[part.indptr[1:]] - sums[part.indptr[:-1]]
+        else:
+            host = part if owner is None else owner.to_host(part)
+            mixed = _mixed(host)
+            mixed *= multipliers[:-1]
+            keys[start : start + step] = mixed.sum(axis=1)
+    return keys + (codes + 1).astype(np.uint64) * multipliers[-1]
+
+
+def _mixed(values: np.ndarray) -> np.ndarray:
+    """Well mixed bits of numbers; those of zero are zero."""
+    # -0.0 + 0.0 is 0.0
+    bits = (np.asarray(values, dtype=np.float64) + 0.0).view(np.uint64)
+    bits *= np.uint64(0x9E3779B97F4A7C15)
+    bits ^= bits >> np.uint64(32)
+    bits *= np.uint64(0xD6E8FEB86659FD93)
+    bits ^= bits >> np.uint64(29)
+    return bits
