@@ -114,6 +114,11 @@ class Backend(ABC):
         e = self.xp.exp(-self.xp.abs(x))
         return self.store(self.xp.where(x >= 0, 1.0 / (1.0 + e), e / (1.0 + e)), out)
 
+    def sigmoid_gradient(self, y: Array, gradient: Array) -> Array:
+        """Multiply by the derivative ``y (1 - y)`` of the logistic function, in place."""
+        gradient *= y - y * y
+        return gradient
+
     def softplus(self, x: Array) -> Array:
         """``log(1 + exp(x))`` without overflow."""
         xp = self.xp
@@ -226,13 +231,13 @@ class Backend(ABC):
         """Sum of each row of counts."""
         return self.xp.sum(counts, axis=1)
 
-    def counts_matmul(self, counts: Any, b: Array) -> Array:
+    def counts_matmul(self, counts: Any, b: Array, out: Array | None = None) -> Array:
         """Product of counts and a matrix with a row for each category."""
-        return self.matmul(counts, b)
+        return self.matmul(counts, b, out=out)
 
-    def counts_transposed_matmul(self, counts: Any, b: Array) -> Array:
+    def counts_transposed_matmul(self, counts: Any, b: Array, out: Array | None = None) -> Array:
         """Product of the transpose of counts and a matrix with a row for each of their rows."""
-        return self.matmul(counts.T, b)
+        return self.matmul(counts.T, b, out=out)
 
     def weighted_counts(self, counts: Any, weights: np.ndarray) -> Array:
         """Sum over rows of counts times a weight for each row, which is on the host."""

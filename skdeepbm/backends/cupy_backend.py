@@ -71,6 +71,12 @@ _bernoulli = cp.ElementwiseKernel(
 _sigmoid = cp.ElementwiseKernel(
     "T x, T bias", "T out", "out = T(1) / (T(1) + exp(-(x + bias)));", "skdeepbm_sigmoid"
 )
+_sigmoid_gradient = cp.ElementwiseKernel(
+    "T y, T gradient_in",
+    "T gradient",
+    "gradient = gradient_in * (y - y * y);",
+    "skdeepbm_sigmoid_gradient",
+)
 _sigmoid_sample = cp.ElementwiseKernel(
     "T x, T bias, uint64 key, uint64 offset",
     "T mean, T out",
@@ -177,6 +183,9 @@ class CupyBackend(Backend):
     def sigmoid(self, x: Array, bias: Array | None = None, out: Array | None = None) -> Array:
         bias = x.dtype.type(0) if bias is None else bias
         return _sigmoid(x, bias) if out is None else _sigmoid(x, bias, out)
+
+    def sigmoid_gradient(self, y: Array, gradient: Array) -> Array:
+        return _sigmoid_gradient(y, gradient, gradient)
 
     def softplus(self, x: Array) -> Array:
         return _softplus(x)

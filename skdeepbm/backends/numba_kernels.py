@@ -72,6 +72,12 @@ def sigmoid64_inplace(x: Any, bias: Any) -> None:
 
 
 @_jit
+def sigmoid_gradient(y: Any, gradient: Any) -> None:
+    for i in range(y.size):
+        gradient[i] *= y[i] - y[i] * y[i]
+
+
+@_jit
 def _fill(words: Any, state: Any) -> None:
     """The next words of SFC64 (Doty-Humphrey's small fast chaotic generator, NumPy's variant)."""
     a, b, c, w = state[0], state[1], state[2], state[3]

@@ -140,6 +140,13 @@ class NumpyBackend(Backend):
         y += 1
         return np.reciprocal(y, out=y)
 
+    def sigmoid_gradient(self, y: Array, gradient: Array) -> Array:
+        contiguous = y.flags.c_contiguous and gradient.flags.c_contiguous
+        if not self.compiled or not contiguous or y.dtype != gradient.dtype:
+            return super().sigmoid_gradient(y, gradient)
+        self._kernels.sigmoid_gradient(y.reshape(-1), gradient.reshape(-1))
+        return gradient
+
     def softplus_change(self, x: Array, bias: Array, old: float, new: float) -> Array:
         if not self.compiled or x.dtype != np.float32:
             return super().softplus_change(x, bias, old, new)
@@ -227,21 +234,21 @@ class NumpyBackend(Backend):
     def counts(self, csr: Any) -> Counts:
         return Counts.of(csr)
 
-    def counts_matmul(self, counts: Any, b: Array) -> Array:
+    def counts_matmul(self, counts: Any, b: Array, out: Array | None = None) -> Array:
         if not isinstance(counts, Counts):
-            return np.dot(counts, b)
+            return np.dot(counts, b, out=out)
         if not self.compiled:
-            return counts.csr @ b
-        out = np.empty((counts.shape[0], b.shape[1]), b.dtype)
+            return self.store(counts.csr @ b, out)
+        out = np.empty((counts.shape[0], b.shape[1]), b.dtype) if out is None else out
         self._kernels.csr_matmul(counts.data, counts.indices, counts.indptr, b, out)
         return out
 
-    def counts_transposed_matmul(self, counts: Any, b: Array) -> Array:
+    def counts_transposed_matmul(self, counts: Any, b: Array, out: Array | None = None) -> Array:
         if not isinstance(counts, Counts):
-            return np.dot(counts.T, b)
+            return np.dot(counts.T, b, out=out)
         if not self.compiled:
-            return counts.csr.T @ b
-        out = np.empty((counts.shape[1], b.shape[1]), b.dtype)
+            return self.store(counts.csr.T @ b, out)
+        out = np.empty((counts.shape[1], b.shape[1]), b.dtype) if out is None else out
         self._kernels.csr_transposed_matmul(counts.data, counts.indices, counts.indptr, b, out)
         return out
 

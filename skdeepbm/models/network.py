@@ -36,10 +36,8 @@ class Layer:
 
         ``x`` may be sparse (:class:`skdeepbm.backends.Counts`).
         """
-        if isinstance(x, Counts):
-            a = self.backend.store(self.backend.counts_matmul(x, self.weights), out)
-        else:
-            a = self.backend.matmul(x, self.weights, out=out)
+        product = self.backend.counts_matmul if isinstance(x, Counts) else self.backend.matmul
+        a = product(x, self.weights, out=out)
         if self.replicated:
             a += self.extra_words(x) * self.units.bias
         return a

@@ -187,7 +187,7 @@ class Propagation:
     def weights_gradient(self, inputs: Any, gradient: Array, out: Array) -> Array:
         """Sum over rows of the outer products of inputs and gradients."""
         if isinstance(inputs, Counts):
-            return self.backend.store(self.backend.counts_transposed_matmul(inputs, gradient), out)
+            return self.backend.counts_transposed_matmul(inputs, gradient, out=out)
         return self.backend.matmul(inputs.T, gradient, out=out)
 
     def bias_gradient(self, index: int, inputs: Any, gradient: Array) -> Array:

@@ -188,3 +188,14 @@ def test_momentum_update(backend, rng, dtype, nesterov, decay, shape):
     tolerance = {"rtol": 1e-4, "atol": 2e-6} if dtype == np.float32 else {"rtol": 1e-13}
     np.testing.assert_allclose(backend.to_host(device[0]), parameter, **tolerance)
     np.testing.assert_allclose(backend.to_host(device[1]), velocity, **tolerance)
+
+
+def test_sigmoid_gradient(backend, rng, dtype):
+    y, gradient = rng.uniform(size=(7, 5)).astype(dtype), rng.normal(size=(7, 5)).astype(dtype)
+    array = backend.asarray(gradient.copy())
+    found = backend.sigmoid_gradient(backend.asarray(y), array)
+    host = backend.to_host(found)
+    assert host.dtype == dtype
+    expected = gradient.astype(float) * y * (1.0 - y.astype(float))
+    np.testing.assert_allclose(host, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
+    np.testing.assert_array_equal(backend.to_host(array), host)

@@ -19,8 +19,7 @@ class BernoulliUnits(Units):
         return self.backend.sigmoid(a, self.bias, out=out)
 
     def mean_gradient(self, mean: Array, gradient: Array) -> Array:
-        gradient *= mean - mean * mean
-        return gradient
+        return self.backend.sigmoid_gradient(mean, gradient)
 
     def sample(
         self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
