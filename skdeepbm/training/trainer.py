@@ -225,20 +225,22 @@ class Trainer(ABC):
         """Take back everything that training changed in a block that left the finite numbers.
 
         Yields copies of the parameters from before the block. An interrupt inside is treated
-        like its end.
+        like its end, a FloatingPointError like parameters that are not finite.
 
         Raises
         ------
         DivergenceError
         """
-        parameters = self.copies()
+        parameters, failed = self.copies(), False
         carried, position = self.carried(), (self.state.epoch, self.state.batch)
         try:
             yield parameters
+        except FloatingPointError:
+            failed = True
         finally:
             xp = self.backend.xp
             # squares of the parameters: what overflows in an energy has diverged as well
-            finite = all(
+            finite = not failed and all(
                 bool(xp.isfinite(xp.sum(xp.vecdot(a, a)))) for a in self.parameters().values()
             )
             if not finite:
@@ -246,14 +248,23 @@ class Trainer(ABC):
                 self.put_back(carried)
                 self.state.epoch, self.state.batch = position
         if not finite:
-            epoch = self.state.epoch + 1
-            rate = float(value_at(self.settings.learning_rate, epoch - 1))
-            raise DivergenceError(
-                f"training diverged in epoch {epoch}: the parameters are not finite. The likely "
-                f"cause is the learning rate ({rate:g}): divide it by 10, or scale the data, bound "
-                "the weights with max_norm, or lower momentum. The estimator keeps the last "
-                "finite parameters, those from before that epoch."
-            )
+            raise self.divergence()
+
+    def divergence(self) -> DivergenceError:
+        """The error for the current epoch, once the last good parameters are back."""
+        return DivergenceError(
+            f"training diverged in epoch {self.state.epoch + 1}: the parameters are not finite. "
+            f"{self._remedy()} The estimator keeps the last finite parameters, those from before "
+            "that epoch."
+        )
+
+    def _remedy(self) -> str:
+        """The likely cause of a divergence, and what to change."""
+        rate = float(value_at(self.settings.learning_rate, self.state.epoch))
+        return (
+            f"The likely cause is the learning rate ({rate:g}): divide it by 10, or scale the "
+            "data, bound the weights with max_norm, or lower momentum."
+        )
 
     def copy(self, array: Array) -> Array:
         """Copy of an array of the backend."""
