@@ -14,6 +14,8 @@ import numpy as np
 from skdeepbm.backends.base import Array, Backend, DType, Stream
 from skdeepbm.backends.counts import Counts
 
+#: elements of three arrays that the second-level cache has room for
+_CACHED = 2**15
 _WORDS: Any = ctypes.c_uint64 * 4
 
 
@@ -342,13 +344,16 @@ class NumpyBackend(Backend):
         if nesterov:
             super().momentum_update(parameter, velocity, step, momentum, decay, nesterov)
             return
-        # without a temporary as large as the parameter
-        velocity *= momentum
-        velocity += step
-        if decay:
-            np.multiply(parameter, decay, out=step)
-            velocity -= step
-        parameter += velocity
+        # without a temporary as large as the parameter, and all passes over what is in the cache
+        arrays = [array.reshape(-1) for array in (parameter, velocity, step)]
+        for start in range(0, parameter.size, _CACHED):
+            p, d, s = (array[start : start + _CACHED] for array in arrays)
+            d *= momentum
+            d += s
+            if decay:
+                np.multiply(p, decay, out=s)
+                d -= s
+            p += d
 
     def adam_update(
         self,

@@ -199,3 +199,17 @@ def test_sigmoid_gradient(backend, rng, dtype):
     expected = gradient.astype(float) * y * (1.0 - y.astype(float))
     np.testing.assert_allclose(host, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
     np.testing.assert_array_equal(backend.to_host(array), host)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_of_many_parameters(backend, rng, dtype, nesterov):
+    """More of them than are worked on at a time."""
+    p, d, s = (rng.normal(size=(300, 250)).astype(dtype) for _ in range(3))
+    arrays = [backend.asarray(x.copy()) for x in (p, d, s)]
+    backend.momentum_update(*arrays, 0.9, 0.1, nesterov)
+    s = s - 0.1 * p.astype(float)
+    d = 0.9 * d.astype(float) + s
+    p = p + (0.9 * d + s if nesterov else d)
+    rtol = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(backend.to_host(arrays[0]), p, rtol=rtol, atol=rtol)
+    np.testing.assert_allclose(backend.to_host(arrays[1]), d, rtol=rtol, atol=rtol)
