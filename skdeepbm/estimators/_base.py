@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,19 @@ class BoltzmannBase(
         if random_state is not None:
             return self._seed(random_state, use=(PARTITION,))
         return np.random.SeedSequence(getattr(self, "_entropy", 0), spawn_key=(PARTITION,))
+
+    @contextmanager
+    def _untouched_if_bad(self) -> Iterator[None]:
+        """Take back what a check of the data set, if the data fail it."""
+        names = ("n_features_in_", "feature_names_in_")
+        before = {name: self.__dict__[name] for name in names if name in self.__dict__}
+        try:
+            yield
+        except Exception:
+            for name in names:
+                self.__dict__.pop(name, None)
+            self.__dict__.update(before)
+            raise
 
     def _prepare(self, X: Any, warn: bool = True) -> tuple[Backend, Any, Any]:
         """Backend, validated rows and model for a method that evaluates ``X``."""

@@ -22,7 +22,8 @@ def check_schedules(estimator: Any, first_epoch: int, n_epochs: int) -> None:
     """
     name = type(estimator).__name__
     for parameter in SCHEDULED:
-        schedule = getattr(estimator, parameter)
+        # not every estimator has all of them
+        schedule: Any = getattr(estimator, parameter, 1)
         if isinstance(schedule, str | Real):
             continue
         epochs = range(first_epoch, first_epoch + n_epochs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import host_dtype
+from skdeepbm.estimators._early_stopping import Entry, rises
 from skdeepbm.estimators._labels import LabelledData, encode_labels, replicated_rows
 from skdeepbm.estimators._rbm_training import RBMTrainingMixin
 from skdeepbm.models import RBM
@@ -177,6 +179,9 @@ class LabelTrainingMixin(RBMTrainingMixin):
                 f"early_stopping={self.early_stopping!r} of {type(self).__name__} looks at "
                 "held-out rows: set validation_fraction, for example to 0.1."
             )
+
+    def _is_better(self, trainer: Any, rows: Rows, held_out: Any) -> Callable[[Entry], bool]:
+        return rises(lambda entry: -entry[f"validation_{self.early_stopping}"])
 
     def _printed(self, trainer: Any, rows: Rows, among: np.ndarray | None = None) -> float | None:
         return None

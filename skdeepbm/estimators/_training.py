@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import VALIDATION, BoltzmannBase, host_dtype
-from skdeepbm.estimators._early_stopping import EarlyStopping
+from skdeepbm.estimators._early_stopping import EarlyStopping, Entry, has_small_gap, rises
 from skdeepbm.estimators._fitting import EpochHooks
 from skdeepbm.exceptions import DivergenceError
 from skdeepbm.training import Rows, Trainer, TrainingState
@@ -80,6 +79,12 @@ class TrainingMixin(BoltzmannBase):
             return f"reconstruction error = {entry['reconstruction_error']:.4f}"
         return f"pseudo-likelihood = {value:.2f}"
 
+    def _is_better(self, trainer: Any, rows: Rows, held_out: Any) -> Callable[[Entry], bool]:
+        """When early stopping keeps an epoch."""
+        if self.early_stopping == "free_energy_gap":
+            return has_small_gap
+        return rises(lambda _: float(self._printed(trainer, rows, held_out) or 0.0))
+
     def _rows_per_batch(self, n_rows: int) -> int:
         """Size of the batches that `fit` makes of so many rows."""
         return self.batch_size
@@ -105,9 +110,8 @@ class TrainingMixin(BoltzmannBase):
         stopping = None
         if self.early_stopping is not None:
             stopping = EarlyStopping(
-                self.early_stopping,
+                self._is_better(trainer, rows, held_out),
                 self.n_iter_no_change,
-                lambda: self._printed(trainer, rows, held_out),
                 trainer.copies,
                 trainer.restore,
             )
@@ -213,19 +217,6 @@ class TrainingMixin(BoltzmannBase):
                 f"X has {X.shape[1]} features, but the parameters of {type(self).__name__} are for "
                 f"{self._n_visible}."
             )
-
-    @contextmanager
-    def _untouched_if_bad(self) -> Iterator[None]:
-        """Take back what a check of the data set, if the data fail it."""
-        names = ("n_features_in_", "feature_names_in_")
-        before = {name: self.__dict__[name] for name in names if name in self.__dict__}
-        try:
-            yield
-        except Exception:
-            for name in names:
-                self.__dict__.pop(name, None)
-            self.__dict__.update(before)
-            raise
 
     def _held_out(self, rows: Rows) -> np.ndarray | None:
         """Rows that are kept from training, the same in every call for one number of rows."""

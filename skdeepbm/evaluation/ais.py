@@ -166,7 +166,7 @@ def base_bias(rbm: RBM, n_runs: int, stream: Stream) -> Array:
     mean = backend.to_host(backend.xp.mean(v, axis=0)).astype(np.float64)
     # as if one more run had seen every unit half on: no unit is certain
     mean = (n_runs * mean + 0.5) / (n_runs + 1)
-    return backend.asarray(units.initial_bias(mean, mean, units.groups), dtype)
+    return backend.asarray(units.bias_of_mean(mean), dtype)
 
 
 def plan(rbm: RBM, n_runs: int, temperatures: str | int | np.ndarray, stream: Stream) -> Plan:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from skdeepbm.backends import Array, Backend, Stream
+from skdeepbm.backends import Array, Backend, DType, Stream
 from skdeepbm.models.network import Layer
 from skdeepbm.models.rbm import RBM
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
@@ -237,25 +237,58 @@ class BeliefNet:
         """
         if self.counts:
             raise TypeError("Counts of words have no missing entries that could be filled in.")
-        backend, top, xp = self.backend, self.top, self.backend.xp
-        n = int(v.shape[0])
+        xp, n = self.backend.xp, int(v.shape[0])
         filled = xp.where(mask, v, self.visible.mean(xp.zeros_like(v)))
-        labels = self.split(top.visible.mean(backend.zeros((n, top.visible.size), v.dtype)))[1]
+        labels = self._free_labels(n, v.dtype)
         state = filled
         for _ in range(n_steps):
-            x = self.join(self.up(state, stream)[-1], labels)
-            a = top.hidden_input(x)
-            h = top.hidden.mean(a) if stream is None else top.hidden.sample(a, stream)
-            a, mean = top.visible_input(h), backend.empty(tuple(x.shape), x.dtype)
-            if stream is None:
-                x = top.visible.mean(a, out=mean)
-            else:
-                x = top.visible.sample(a, stream, mean=mean)
-            penultimate, labels = self.split(x)
-            expected, drawn = self._visible(penultimate, self.split(mean)[0], stream)
+            expected, drawn, labels = self._back_and_forth(state, labels, stream)
             filled = xp.where(mask, v, expected)
             state = filled if drawn is None else xp.where(mask, v, drawn)
         return filled
+
+    def reconstruct(self, v: Array, n_steps: int, stream: Stream | None = None) -> Array:
+        """Expected visible values after passes up, back and forth in the top RBM, and down.
+
+        Parameters
+        ----------
+        v : array of shape (n_rows, n_visible)
+        n_steps : int
+        stream : Stream or None, default=None
+            None passes expected values on, otherwise draws.
+
+        Returns
+        -------
+        expected : array of shape (n_rows, n_visible)
+            In the last pass; label units are free.
+        """
+        labels, expected = self._free_labels(int(v.shape[0]), v.dtype), v
+        for _ in range(n_steps):
+            expected, drawn, labels = self._back_and_forth(v, labels, stream)
+            v = expected if drawn is None else drawn
+        return expected
+
+    def _free_labels(self, n: int, dtype: DType) -> Array | None:
+        """Expected labels of units without input; None without label units."""
+        silent = self.backend.zeros((n, self.top.visible.size), dtype)
+        return self.split(self.top.visible.mean(silent))[1]
+
+    def _back_and_forth(
+        self, v: Array, labels: Array | None, stream: Stream | None
+    ) -> tuple[Array, Array | None, Array | None]:
+        """Expected and drawn visible values, and labels, after a pass through all layers."""
+        top = self.top
+        x = self.join(self.up(v, stream)[-1], labels)
+        a = top.hidden_input(x)
+        h = top.hidden.mean(a) if stream is None else top.hidden.sample(a, stream)
+        a, mean = top.visible_input(h), self.backend.empty(tuple(x.shape), x.dtype)
+        if stream is None:
+            x = top.visible.mean(a, out=mean)
+        else:
+            x = top.visible.sample(a, stream, mean=mean)
+        penultimate, labels = self.split(x)
+        expected, drawn = self._visible(penultimate, self.split(mean)[0], stream)
+        return expected, drawn, labels
 
     def _visible(
         self, penultimate: Array, mean: Array, stream: Stream | None

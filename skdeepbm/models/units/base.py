@@ -129,6 +129,10 @@ class Units(ABC):
         """Visible bias at which independent units have the mean of the data (float64, host)."""
         raise TypeError(f"{cls.kind} units cannot be visible units.")
 
+    def bias_of_mean(self, mean: np.ndarray) -> np.ndarray:
+        """Bias at which units without input have a given mean (float64, host)."""
+        return self.initial_bias(mean, mean, self.groups)
+
     def log_density(self, v: Array, a: Array) -> Array:
         """Log-density of the values given the weighted input, summed over units; (n_rows,)."""
         xp = self.backend.xp

@@ -114,6 +114,10 @@ class JointUnits(Units):
         parts = zip(self.parts, old.parts, self.split(v), strict=True)
         return self._total([part.energy_change(x, before) for part, before, x in parts])
 
+    def bias_of_mean(self, mean: np.ndarray) -> np.ndarray:
+        parts = zip(self.parts, self.slices, strict=True)
+        return np.concatenate([part.bias_of_mean(mean[i]) for part, i in parts])
+
     def log_density(self, v: Array, a: Array) -> Array:
         parts = zip(self.parts, self.split(v), self.split(a), strict=True)
         return self._total([part.log_density(x, y) for part, x, y in parts])
