@@ -2,14 +2,24 @@
 
 from skdeepbm import schedules
 from skdeepbm.backends import config_context, get_config
-from skdeepbm.estimators import ClassificationRBM, RBMTransformer, ReplicatedSoftmax
+from skdeepbm.estimators import (
+    Backprop,
+    ClassificationRBM,
+    DBNClassifier,
+    RBMTransformer,
+    ReplicatedSoftmax,
+    WakeSleep,
+)
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Backprop",
     "ClassificationRBM",
+    "DBNClassifier",
     "RBMTransformer",
     "ReplicatedSoftmax",
+    "WakeSleep",
     "__version__",
     "config_context",
     "get_config",

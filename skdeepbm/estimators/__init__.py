@@ -1,7 +1,16 @@
 """The scikit-learn face: one estimator per file."""
 
 from skdeepbm.estimators.classification_rbm import ClassificationRBM
+from skdeepbm.estimators.dbn import DBNClassifier
+from skdeepbm.estimators.finetuning import Backprop, WakeSleep
 from skdeepbm.estimators.rbm import RBMTransformer
 from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
 
-__all__ = ["ClassificationRBM", "RBMTransformer", "ReplicatedSoftmax"]
+__all__ = [
+    "Backprop",
+    "ClassificationRBM",
+    "DBNClassifier",
+    "RBMTransformer",
+    "ReplicatedSoftmax",
+    "WakeSleep",
+]

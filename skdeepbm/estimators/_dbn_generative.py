@@ -1,0 +1,217 @@
+"""Rows that a deep belief net dreams, fills in and puts a likelihood on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepbm.backends import Array, owner_of
+from skdeepbm.estimators._base import PARTITION, SAMPLE, host_dtype
+from skdeepbm.estimators._dbn_model import DBNModelMixin
+from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.evaluation.belief_bound import belief_bound
+from skdeepbm.evaluation.partition import LogPartition
+from skdeepbm.training import Rows
+
+# draws of the recognition distribution for each row's bound
+_BOUND_DRAWS = 20
+
+
+class DBNGenerativeMixin(DBNModelMixin):
+    """The generative model: the RBM on top, and the way down from it."""
+
+    def sample(
+        self,
+        labels: Any = None,
+        n_samples: int | None = None,
+        *,
+        n_gibbs_steps: int = 1000,
+        values: str = "mean",
+        random_state: Any = None,
+    ) -> Any:
+        """Generate rows: Gibbs steps of the top RBM, then one pass down.
+
+        Parameters
+        ----------
+        labels : array-like of shape (n_samples,) or None, default=None
+            Class of each row, held fixed in every step. None leaves the label units free.
+        n_samples : int or None, default=None
+            Number of rows where `labels` is None; None means one.
+        n_gibbs_steps : int, default=1000
+            Steps of the top RBM, from independent units with its visible biases.
+        values : {"mean", "draw"}, default="mean"
+            Whether to return the expected values of the visible units given drawn units above
+            them, such as grey values of pixels, or draws. Of counts there are only expected values:
+            the probabilities of a word.
+        random_state : int, RandomState instance or None, default=None
+            None means the estimator's own, so that two calls with an int there give the same.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If a label is none of `classes_`, or if the number of labels is not `n_samples`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdeepbm import DBNClassifier, RBMTransformer
+        >>> X, y = load_digits(return_X_y=True)
+        >>> rbm = RBMTransformer(n_iter=2)
+        >>> dbn = DBNClassifier((32, 32), rbm=rbm, finetuning=None, random_state=0).fit(X / 16, y)
+        >>> dbn.sample([3, 8], n_gibbs_steps=10).shape
+        (2, 64)
+        """
+        check_is_fitted(self, self._fitted_names)
+        check_count(self, "n_gibbs_steps", n_gibbs_steps)
+        if values not in ("mean", "draw"):
+            raise ValueError(
+                f"values of {type(self).__name__}.sample must be 'mean' or 'draw', got {values!r}."
+            )
+        if values == "draw" and self.visible == "multinomial":
+            raise ValueError(
+                f"values='draw' of {type(self).__name__}.sample is not defined for counts: nothing "
+                "says how many words a document has. Use values='mean', the shares of words."
+            )
+        codes = None if labels is None else self._codes_of(labels)
+        if codes is not None and n_samples not in (None, codes.size):
+            raise ValueError(
+                f"sample of {type(self).__name__} got {codes.size} labels and "
+                f"n_samples={n_samples}: give one of the two, or equal numbers."
+            )
+        n = (n_samples or 1) if codes is None else codes.size
+        check_count(self, "n_samples", n)
+        backend = self._resolve_backend(fitted=True)
+        dtype = host_dtype(np.asarray(self.rbms_[0].components_))
+        net = self._belief_net(backend, dtype)
+        stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
+        with backend.quiet():
+            hot = None if codes is None else backend.asarray(self._one_hot(codes, dtype))
+            found = net.generate(hot, n, n_gibbs_steps, stream)
+        return backend.to_host(found.mean if values == "mean" else found.drawn)
+
+    def _codes_of(self, labels: Any) -> np.ndarray:
+        given = np.asarray(labels)
+        if given.ndim != 1:
+            raise ValueError(
+                f"labels of {type(self).__name__}.sample must have one dimension, a class for each "
+                f"row; got shape {given.shape}."
+            )
+        known = {label: code for code, label in enumerate(self.classes_.tolist())}
+        unknown = [label for label in given.tolist() if label not in known]
+        if unknown:
+            raise ValueError(
+                f"labels of {type(self).__name__}.sample hold {unknown[0]!r}, which is none of "
+                f"classes_ {self.classes_.tolist()}."
+            )
+        return np.array([known[label] for label in given.tolist()], dtype=np.intp)
+
+    def _one_hot(self, codes: np.ndarray, dtype: Any) -> np.ndarray:
+        """One row for each code; zeros for -1."""
+        return (codes[:, None] == np.arange(len(self.classes_))).astype(dtype)
+
+    def reconstruct(
+        self, X: Any, mask: Any = None, n_gibbs_steps: int = 1, *, random_state: Any = None
+    ) -> Any:
+        """Expected visible values after passes up, through the top RBM and down.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Entries that are not known may hold anything finite.
+        mask : array-like of bool of shape (n_samples, n_features) or None, default=None
+            True where an entry is known. Known entries are put back after every pass, the others
+            start at the expected values of units without input. None: all are seen, and all are
+            reconstructed.
+        n_gibbs_steps : int, default=1
+            Number of passes. One passes expected values on; with more, states are drawn, and the
+            values expected in the last pass are returned.
+        random_state : int, RandomState instance or None, default=None
+            Of the draws.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+        """
+        check_count(self, "n_gibbs_steps", n_gibbs_steps)
+        backend, X, net = self._prepare_net(X)
+        if self.visible == "multinomial":
+            raise TypeError(
+                f"reconstruct of {type(self).__name__} is not defined for counts of words: use "
+                "sample, or the ReplicatedSoftmax in rbms_[0]."
+            )
+        dtype = host_dtype(X)
+        if mask is not None:
+            owner = owner_of(mask)
+            mask = np.asarray(mask if owner is None else owner.to_host(mask), dtype=bool)
+            if mask.shape != tuple(X.shape):
+                raise ValueError(
+                    f"mask has shape {mask.shape}, but reconstruct of {type(self).__name__} needs "
+                    f"that of X, {tuple(X.shape)}: True where an entry is known."
+                )
+        stream = None
+        if n_gibbs_steps > 1:
+            stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
+        rows = Rows(backend, X, dtype)
+        size, pieces = max(1, 2**22 // self._width), []
+        with backend.quiet():
+            for start in range(0, rows.n_rows, size):
+                v = rows.part(start, min(start + size, rows.n_rows))
+                if mask is None:
+                    pieces.append(net.reconstruct(v, n_gibbs_steps, stream))
+                else:
+                    known = backend.asarray(mask[start : start + size])
+                    pieces.append(net.fill_in(v, known, n_gibbs_steps, stream))
+        found = pieces[0] if len(pieces) == 1 else backend.xp.concat(pieces, axis=0)
+        return self._out(backend, X, found)
+
+    def log_partition(self, method: str = "auto", **options: Any) -> LogPartition:
+        """Logarithm of the partition function of the top RBM, label units included.
+
+        Parameters
+        ----------
+        method : {"auto", "exact", "ais"}, default="auto"
+        **options : dict
+            As of :meth:`RBMTransformer.log_partition`.
+
+        Returns
+        -------
+        result : LogPartition
+        """
+        check_is_fitted(self, self._fitted_names)
+        found: LogPartition = self.rbms_[-1].log_partition(method, **options)
+        return found
+
+    def score_samples(self, X: Any) -> Any:
+        """Variational lower bound on the log-likelihood of the rows, the label summed out.
+
+        ``E_q[log p(v | h_1) + ... + log p*_top(h_L)] + H(q) - log Z_top`` (Hinton, Osindero & Teh
+        2006, equation 4; Salakhutdinov & Murray 2008, section 4), with the recognition weights'
+        factorial distribution q.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        bound : ndarray of shape (n_samples,)
+            In nats per row, averaged over 20 draws of q, the same in every call. It is a bound as
+            far as log Z of the top RBM is right: exact where one of its layers has at most 2**20
+            states, else the estimate of ``log_partition()``, which is low on average. With one
+            hidden layer it is the log-likelihood itself.
+        """
+        backend, X, net = self._prepare_net(X)
+        log_z = self.log_partition().value
+        seed = np.random.SeedSequence(self._entropy, spawn_key=(PARTITION, SAMPLE))
+        stream = backend.stream(seed)
+
+        def bound(v: Array) -> Array:
+            return belief_bound(net, v, log_z, _BOUND_DRAWS, stream)
+
+        return self._apply_rows(backend, X, host_dtype(X), bound, self._width)

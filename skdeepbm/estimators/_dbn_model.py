@@ -1,0 +1,163 @@
+"""What the public arrays of a deep belief net describe: a network and a generative model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepbm.backends import Array, Backend
+from skdeepbm.estimators._base import BoltzmannBase, host_dtype
+from skdeepbm.estimators._counts import check_counts
+from skdeepbm.estimators._layers import layer_sizes, layer_templates, visible_kind
+from skdeepbm.estimators._validation import check_data, repair_range
+from skdeepbm.models.belief_net import BeliefNet
+from skdeepbm.models.network import Layer, Network
+from skdeepbm.models.units import UNITS, MultinomialUnits, SoftmaxUnits, Units
+
+
+def upward_arrays(rbm: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (n_visible, n_hidden) and biases of an RBM's hidden units given its rows."""
+    weights = np.asarray(rbm.components_).T
+    variance = getattr(rbm, "log_variance_visible_", None)
+    if variance is not None:
+        # the weights see v / s^2
+        weights = weights * np.exp(-np.asarray(variance))[:, None]
+    return np.ascontiguousarray(weights), np.array(rbm.intercept_hidden_)
+
+
+def hidden_units(rbm: Any, backend: Backend, bias: Array) -> Units:
+    """Hidden units of an RBM estimator's kind with another bias."""
+    if visible_kind(rbm) == "multinomial":
+        return UNITS["bernoulli"](backend, bias)
+    groups = rbm.hidden_groups
+    if isinstance(groups, int | np.integer):
+        groups = (int(groups),) * (int(bias.shape[0]) // int(groups))
+    return UNITS[rbm.hidden](backend, bias, None, None if groups is None else tuple(groups))
+
+
+class DBNModelMixin(BoltzmannBase):
+    """From the fitted arrays to models on a backend.
+
+    ``coefs_`` and ``intercepts_`` are the upward pass. After backpropagation they are a whole
+    classifier, and what generates is the stack of ``rbms_`` as greedy training left it; otherwise
+    they are the recognition weights of the generative model, up to the penultimate layer.
+    """
+
+    hidden_layer_sizes: Any
+    rbm: Any
+    rbms_: list[Any]
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    classes_: np.ndarray
+    _fitted_names = ("rbms_", "coefs_", "intercepts_", "classes_")
+
+    @property
+    def visible(self) -> str:  # type: ignore[override]
+        """Kind of the visible units: that of the first template."""
+        return visible_kind(layer_templates(self, len(layer_sizes(self)))[0])
+
+    @property
+    def _n_visible(self) -> int:
+        return int(np.shape(self.rbms_[0].components_)[-1])
+
+    @property
+    def _is_classifier_network(self) -> bool:
+        """Whether the upward pass ends in the classes."""
+        return len(self.coefs_) > len(self.rbms_)
+
+    def _check_rows(self, X: Any, backend: Backend, warn: bool, reset: bool = False) -> Any:
+        if self.visible == "multinomial":
+            return check_counts(self, X, backend, reset=reset, warn=warn)
+        kind = UNITS[self.visible]
+        X = check_data(self, X, backend, reset=reset, sparse=kind.sparse)
+        return repair_range(self, X, kind, warn=warn)[0]
+
+    def _check_shapes(self) -> None:
+        """Raise unless the public arrays, which anybody may set, fit together."""
+        sizes = [self._n_visible, *(len(rbm.components_) for rbm in self.rbms_)]
+        if self._is_classifier_network:
+            sizes.append(len(self.classes_))
+        found = [
+            (np.shape(w), np.shape(b)) for w, b in zip(self.coefs_, self.intercepts_, strict=False)
+        ]
+        wanted = [
+            ((below, above), (above,)) for below, above in zip(sizes[:-1], sizes[1:], strict=True)
+        ][: len(self.coefs_)]
+        directed = len(self.rbms_) - 1
+        if (
+            len(self.coefs_) != len(self.intercepts_)
+            or len(self.coefs_) not in (directed, directed + 2)
+            or found != wanted
+        ):
+            raise ValueError(
+                f"coefs_ and intercepts_ of {type(self).__name__} have the shapes {found}; with "
+                f"its rbms_ and classes_ they must be {wanted}."
+            )
+
+    def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> Network:
+        """The network of the upward pass."""
+        self._check_shapes()
+        return Network(self._upward(backend, dtype, self.coefs_, self.intercepts_, copy_arrays))
+
+    def _upward(
+        self, backend: Backend, dtype: Any, coefs: Any, intercepts: Any, copy_arrays: bool = False
+    ) -> list[Layer]:
+        layers = []
+        for i, (weights, bias) in enumerate(zip(coefs, intercepts, strict=True)):
+            w, b = (_put(backend, array, dtype, copy_arrays) for array in (weights, bias))
+            if i < len(self.rbms_):
+                units = hidden_units(self.rbms_[i], backend, b)
+            else:
+                units = SoftmaxUnits(backend, b)
+            replicated = i == 0 and self.visible == "multinomial"
+            layers.append(Layer(w, units, replicated))
+        return layers
+
+    def _recognition_arrays(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Weights and biases of the generative model's way up to the penultimate layer."""
+        if len(self.coefs_) == len(self.rbms_) - 1:
+            return list(zip(self.coefs_, self.intercepts_, strict=True))
+        # backpropagation left the generative model as greedy training made it
+        return [upward_arrays(rbm) for rbm in self.rbms_[:-1]]
+
+    def _belief_net(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> BeliefNet:
+        """The generative model: directed layers, and the top RBM with label units."""
+        self._check_shapes()
+        arrays = self._recognition_arrays()
+        recognition = self._upward(
+            backend, dtype, [w for w, _ in arrays], [b for _, b in arrays], copy_arrays
+        )
+        generative = []
+        for i, rbm in enumerate(self.rbms_[:-1]):
+            weights = _put(backend, rbm.components_, dtype, copy_arrays)
+            bias = _put(backend, rbm.intercept_visible_, dtype, copy_arrays)
+            units: Units
+            if i > 0:
+                units = hidden_units(self.rbms_[i - 1], backend, bias)
+            elif self.visible == "multinomial":
+                units = MultinomialUnits(backend, bias)
+            else:
+                visible = rbm._model(backend, dtype, copy_arrays).visible
+                units = visible.with_bias(bias)
+            generative.append(Layer(weights, units))
+        top = self.rbms_[-1]._model(backend, dtype, copy_arrays)
+        return BeliefNet(recognition, generative, top)
+
+    def _prepare_net(self, X: Any, warn: bool = True) -> tuple[Backend, Any, BeliefNet]:
+        """Backend, validated rows and the generative model."""
+        check_is_fitted(self, self._fitted_names)
+        backend = self._resolve_backend(X, fitted=True)
+        X = self._check_rows(X, backend, warn)
+        return backend, X, self._belief_net(backend, host_dtype(X))
+
+    @property
+    def _width(self) -> int:
+        """Units of the widest layer."""
+        return max(self._n_visible, *(len(rbm.components_) for rbm in self.rbms_))
+
+
+def _put(backend: Backend, array: Any, dtype: Any, copy_arrays: bool) -> Array:
+    host = np.asarray(array, dtype=dtype)
+    return backend.asarray(np.array(host, order="C") if copy_arrays else host)
