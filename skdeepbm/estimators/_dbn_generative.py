@@ -209,9 +209,13 @@ class DBNGenerativeMixin(DBNModelMixin):
         backend, X, net = self._prepare_net(X)
         log_z = self.log_partition().value
         seed = np.random.SeedSequence(self._entropy, spawn_key=(PARTITION, SAMPLE))
-        stream = backend.stream(seed)
 
         def bound(v: Array) -> Array:
-            return belief_bound(net, v, log_z, _BOUND_DRAWS, stream)
+            # the same draws for every row, so that its bound does not depend on the others
+            rows = [
+                belief_bound(net, v[i : i + 1, :], log_z, _BOUND_DRAWS, backend.stream(seed))
+                for i in range(v.shape[0])
+            ]
+            return backend.xp.concat(rows)
 
         return self._apply_rows(backend, X, host_dtype(X), bound, self._width)

@@ -40,7 +40,9 @@ class DBNTrainingMixin(DBNModelMixin):
             X = self._check_rows(X, backend, warn=True, reset=not going_on)
             classes, codes = encode_labels(self, y, self.classes_ if going_on else None)
             check_consistent_length(X, codes)
-            index = replicated_rows(self, X, codes, sample_weight, self.class_weight)
+            index = replicated_rows(
+                self, X, codes, sample_weight, self.class_weight, classes, canonical=True
+            )
         if index is not None:
             X = backend.take_rows(X, index) if owner_of(X) is backend else X[index]
             codes = codes[index]
@@ -88,15 +90,9 @@ class DBNTrainingMixin(DBNModelMixin):
         layers[-1] = self._labelled(layers[-1])
         rows = X
         for place, layer in enumerate(layers[:-1]):
-            fit_layer(layer, place, rows, None, context, self)
+            fit_layer(layer, place, rows, context, self)
             rows = layer.transform(rows)
-        fit_layer(layers[-1], len(layers) - 1, rows, codes, context, self)
-        if len(layers[-1].classes_) != len(classes):
-            missing = np.setdiff1d(np.arange(len(classes)), layers[-1].classes_)
-            raise ValueError(
-                f"{type(self).__name__}: no row of class {classes[missing[0]]!r} has a weight "
-                "above 0. Leave its rows out, or give them weight."
-            )
+        fit_layer(layers[-1], len(layers) - 1, rows, context, self, codes, len(classes))
         self.classes_, self.rbms_ = classes, layers
         self.coefs_, self.intercepts_ = [], []
         self._fit_backend = backend.name
@@ -143,9 +139,11 @@ class DBNTrainingMixin(DBNModelMixin):
         """More epochs of every layer, from the bottom up."""
         rows, rbms = X, [copy.deepcopy(rbm).set_params(warm_start=True) for rbm in self.rbms_]
         for place, rbm in enumerate(rbms):
-            fit_layer(rbm, place, rows, codes if place + 1 == len(rbms) else None, context, self)
             if place + 1 < len(rbms):
+                fit_layer(rbm, place, rows, context, self)
                 rows = rbm.transform(rows)
+            else:
+                fit_layer(rbm, place, rows, context, self, codes, len(self.classes_))
         self.rbms_, self.coefs_, self.intercepts_ = rbms, [], []
         self._set_upward(host_dtype(X), None)
 

@@ -107,8 +107,32 @@ def _groups_of(template: Template) -> Any:
     return groups
 
 
-def fit_layer(layer: Any, place: int, X: Any, y: Any, context: Any, owner: Any) -> None:
+def fit_layer(
+    layer: Any,
+    place: int,
+    X: Any,
+    context: Any,
+    owner: Any,
+    codes: np.ndarray | None = None,
+    n_classes: int = 0,
+) -> None:
     """Fit one layer as a task of its owner's callbacks.
+
+    Parameters
+    ----------
+    layer : estimator
+        A ``ClassificationRBM`` where ``codes`` are given.
+    place : int
+        Number of the layer, from the bottom.
+    X : ndarray, CSR or device array
+        Values of the layer below.
+    context : CallbackContext
+        Of the owner's fit.
+    owner : estimator
+    codes : ndarray of int of shape (n_rows,) or None, default=None
+        Classes of the rows, -1 for unlabelled rows.
+    n_classes : int, default=0
+        Number of classes, of which some may have no row.
 
     Raises
     ------
@@ -116,10 +140,13 @@ def fit_layer(layer: Any, place: int, X: Any, y: Any, context: Any, owner: Any) 
         Naming the layer.
     """
     task = context.subcontext(task_name=f"layer {place}")
-    task.call_on_fit_task_begin(estimator=owner, X=X, y=y)
+    task.call_on_fit_task_begin(estimator=owner, X=X, y=codes)
     try:
         with task.propagate_callback_context(layer):
-            layer.fit(X, y)
+            if codes is None:
+                layer.fit(X)
+            else:
+                layer._fit_codes(X, codes, n_classes)
     except DivergenceError as error:
         raise DivergenceError(f"{type(owner).__name__}, layer {place}: {error}") from error
-    task.call_on_fit_task_end(estimator=owner, X=X, y=y)
+    task.call_on_fit_task_end(estimator=owner, X=X, y=codes)

@@ -437,6 +437,12 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
 
     # -- the fitted model ----------------------------------------------------------------
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _fit_codes(self, X: Any, codes: np.ndarray, n_classes: int) -> Self:
+        """`fit` as the top of a deep model: labels are 0 to ``n_classes - 1``, or -1 for none."""
+        self._fit(X, codes, classes=np.arange(n_classes))
+        return self
+
     def transform(self, X: Any) -> Any:
         """Expected values of the hidden units given the features, the label summed out.
 
