@@ -9,7 +9,8 @@ from skdeepbm.training.rbm_trainer import RBMTrainer
 from skdeepbm.training.settings import BackpropSettings, TrainingSettings, TrainingState
 from skdeepbm.training.solvers import SolverSettings, SolverTrainer
 from skdeepbm.training.trainer import Trainer
-from skdeepbm.training.wake_sleep import WakeSleepSettings, WakeSleepTrainer
+from skdeepbm.training.wake_sleep import WakeSleepTrainer
+from skdeepbm.training.wake_sleep_settings import WakeSleepSettings
 from skdeepbm.training.word_trainer import WordTrainer
 
 __all__ = [

@@ -18,135 +18,25 @@ Steps of Gaussian units are those of the gradient times the variance, as for an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from skdeepbm.backends import Array, Backend, DType, Stream
+from skdeepbm.backends import Array
 from skdeepbm.models.belief_net import BeliefNet
 from skdeepbm.models.labels import label_log_posterior
 from skdeepbm.models.network import Layer
 from skdeepbm.models.rbm import RBM
-from skdeepbm.models.units import JointUnits, SoftmaxUnits
+from skdeepbm.models.units import JointUnits
 from skdeepbm.sampling import gibbs_chain
 from skdeepbm.training.batches import Batch, Rows
 from skdeepbm.training.belief_monitor import measure_belief
 from skdeepbm.training.contrast import Contrast, View
 from skdeepbm.training.monitor import monitored_rows
-from skdeepbm.training.schedules import Schedule
-from skdeepbm.training.settings import TrainingSettings, TrainingState
+from skdeepbm.training.settings import TrainingState
 from skdeepbm.training.trainer import Trainer
-
-
-@dataclass(frozen=True)
-class WakeSleepSettings:
-    """Hyper-parameters of up-down training.
-
-    Parameters
-    ----------
-    learning_rate, momentum, n_gibbs_steps : Schedule
-        The steps are those of the top RBM.
-    recognition_rate, generative_rate, top_rate : float
-        Factors of the learning rate for each kind of parameters; 0 leaves them as they are.
-    update : {"mean", "sum"}
-        Whether the step is the mean or the sum over the rows of a batch.
-    weight_decay : float
-        Of all weights; its share of a step does not depend on ``update``.
-    visible_states : {"auto", "mean", "draw"}
-        Visible values of the sleep phase; "auto" draws those of units that have a variance.
-    persistent : bool
-        Whether the chains go on from batch to batch instead of starting at the wake states. There
-        are as many as ``batch_size``, and their labels are drawn.
-    batch_size, optimizer, averaging, shuffle
-        As of every trainer.
-    """
-
-    learning_rate: Schedule = 0.01
-    momentum: Schedule = 0.0
-    n_gibbs_steps: Schedule = 3
-    recognition_rate: float = 1.0
-    generative_rate: float = 1.0
-    top_rate: float = 1.0
-    update: str = "mean"
-    weight_decay: float = 0.0
-    visible_states: str = "auto"
-    persistent: bool = False
-    batch_size: int = 100
-    optimizer: str = "sgd"
-    averaging: float = 0.0
-    shuffle: bool = True
-
-    @property
-    def of_the_loop(self) -> TrainingSettings:
-        """What the loop over epochs and batches reads."""
-        return TrainingSettings(
-            learning_rate=self.learning_rate,
-            momentum=self.momentum,
-            n_gibbs_steps=self.n_gibbs_steps,
-            optimizer=self.optimizer,
-            batch_size=self.batch_size,
-            weight_decay=self.weight_decay,
-            averaging=self.averaging,
-            shuffle=self.shuffle,
-        )
-
-
-class _ExpectedLabels(SoftmaxUnits):
-    """Label units that give a chain their probabilities in place of draws."""
-
-    def sample(
-        self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
-    ) -> Array:
-        return self.backend.store(self.mean(a, out=mean), out)
-
-
-class _Phase:
-    """Buffers for the states of all layers, and for errors of the predictions of some of them.
-
-    Parameters
-    ----------
-    backend : Backend
-    sizes : list of int
-        Of all layers, from the data to the penultimate one.
-    predicted : slice
-        Layers that are predicted.
-    dtype : dtype
-
-    Attributes
-    ----------
-    total : list of arrays of shape ()
-        Sums of the squared errors of each predicted layer.
-    n_rows : int
-        Rows that are in the sums.
-    """
-
-    def __init__(self, backend: Backend, sizes: list[int], predicted: slice, dtype: DType) -> None:
-        self.backend, self.sizes, self.predicted, self.dtype = backend, sizes, predicted, dtype
-        self._room = 0
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin new sums."""
-        zero = self.backend.zeros((), self.dtype)
-        self.total = [zero for _ in self.sizes[self.predicted]]
-        self.n_rows = 0
-
-    def rows(self, n: int) -> tuple[list[Array], list[Array]]:
-        """Room for ``n`` rows: states of all layers, errors of the predicted ones."""
-        if n > self._room:
-            self._room = n
-            self._states = [self.backend.empty((n, size), self.dtype) for size in self.sizes]
-            predicted = self.sizes[self.predicted]
-            self._errors = [self.backend.empty((n, size), self.dtype) for size in predicted]
-        return [x[:n, :] for x in self._states], [x[:n, :] for x in self._errors]
-
-    def mean_errors(self) -> np.ndarray:
-        """Mean squared error of each predicted layer over what was summed; NaN for nothing."""
-        if not self.n_rows:
-            return np.full(len(self.total), np.nan)
-        sums = np.array([float(total) for total in self.total])
-        return sums / (self.n_rows * np.array(self.sizes[self.predicted], dtype=np.float64))
+from skdeepbm.training.wake_sleep_phase import ExpectedLabels, Phase
+from skdeepbm.training.wake_sleep_settings import WakeSleepSettings
 
 
 class WakeSleepTrainer(Trainer):
@@ -185,8 +75,8 @@ class WakeSleepTrainer(Trainer):
         self._given: np.ndarray | None = None
         dtype = top.weights.dtype
         sizes = [net.visible.size, *(layer.units.size for layer in net.recognition)]
-        self.wake = _Phase(backend, sizes, slice(0, -1), dtype)
-        self.sleep = _Phase(backend, sizes, slice(1, None), dtype)
+        self.wake = Phase(backend, sizes, slice(0, -1), dtype)
+        self.sleep = Phase(backend, sizes, slice(1, None), dtype)
         self.contrast = Contrast(backend, top.visible.size, top.hidden.size, 0, dtype, True)
         # both biases in one vector, so that one operation serves both
         self.biases = backend.xp.concat([top.visible.bias, top.hidden.bias])
@@ -205,7 +95,7 @@ class WakeSleepTrainer(Trainer):
         if not self.options.persistent:
             if not isinstance(visible, JointUnits):
                 return top, None
-            labels = _ExpectedLabels(backend, visible.parts[1].bias)
+            labels = ExpectedLabels(backend, visible.parts[1].bias)
             joint = JointUnits([visible.parts[0], labels], visible.bias)
             return RBM(joint, top.hidden, top.weights), None
         if state.chains is not None:
@@ -366,7 +256,7 @@ class WakeSleepTrainer(Trainer):
         return self.net.visible.has_variance if wanted == "auto" else wanted == "draw"
 
     def _predict(
-        self, phase: _Phase, i: int, layer: Layer, x: Array, target: Array, error: Array
+        self, phase: Phase, i: int, layer: Layer, x: Array, target: Array, error: Array
     ) -> None:
         """Expected values of a layer minus what it is, and the sum of their squares."""
         layer.mean(x, out=error)
