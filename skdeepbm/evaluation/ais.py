@@ -20,6 +20,7 @@ import numpy as np
 from skdeepbm.backends import Array, Stream
 from skdeepbm.models.rbm import RBM
 from skdeepbm.models.tempering import log_base_partition, log_ratio, tempered
+from skdeepbm.models.units import JointUnits
 
 #: inverse temperatures of Salakhutdinov & Murray (2008): 500 + 4000 + 10,000 intermediate ones
 CLASSIC = np.concatenate(
@@ -157,16 +158,22 @@ def base_bias(rbm: RBM, n_runs: int, stream: Stream) -> Array:
     of short runs that start at even odds.
     """
     backend, units, dtype = rbm.backend, rbm.visible, rbm.weights.dtype
+    silent = rbm.hidden.with_bias(0.0 * rbm.hidden.bias)
+    h = silent.mean(backend.zeros((1, silent.size), dtype))
+    undecided = units.bias + rbm.visible_input(h)[0, :]
     if units.has_variance:
-        silent = rbm.hidden.with_bias(0.0 * rbm.hidden.bias)
-        h = silent.mean(backend.zeros((1, silent.size), dtype))
-        return units.bias + rbm.visible_input(h)[0, :]
+        return undecided
     even = backend.zeros((units.size,), dtype)
     _, v = anneal(rbm, draw_base(rbm, even, n_runs, stream), _EVEN, even, stream)
     mean = backend.to_host(backend.xp.mean(v, axis=0)).astype(np.float64)
     # as if one more run had seen every unit half on: no unit is certain
     mean = (n_runs * mean + 0.5) / (n_runs + 1)
-    return backend.asarray(units.bias_of_mean(mean), dtype)
+    found = backend.asarray(units.bias_at(mean), dtype)
+    if isinstance(units, JointUnits):
+        for part, i in zip(units.parts, units.slices, strict=True):
+            if part.has_variance:
+                found[i] = undecided[i]
+    return found
 
 
 def plan(rbm: RBM, n_runs: int, temperatures: str | int | np.ndarray, stream: Stream) -> Plan:

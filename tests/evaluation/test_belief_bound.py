@@ -6,6 +6,7 @@ from scipy.special import logsumexp
 
 from skdeepbm.evaluation.belief_bound import belief_bound
 from skdeepbm.evaluation.exact import exact_log_partition
+from skdeepbm.evaluation.partition import estimated_log_partition
 from skdeepbm.models.belief_net import BeliefNet
 from skdeepbm.models.units import JointUnits
 
@@ -44,6 +45,20 @@ def test_partition_function_with_labels(backend, ref):
     top = tiny.net(backend).top
     assert isinstance(top.visible, JointUnits)
     assert exact_log_partition(top) == pytest.approx(tiny.log_z(), rel=1e-10)
+
+
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
+def test_annealing_with_labels(backend, ref, visible):
+    """Features and labels side by side are annealed like any visible layer, both ways."""
+    tiny = ref.make_net((4,), n_classes=3, visible=visible)
+    top, exact = tiny.net(backend).top, exact_log_partition(tiny.net(backend).top)
+    seed = np.random.SeedSequence(4)
+    found = estimated_log_partition(top, 500, 300, seed)
+    assert found.lower < exact < found.upper
+    assert found.upper - found.lower < 0.2
+    rows = np.concatenate([ref.some_rows(tiny.visible, 100), _hot(tiny, 1, 100)], axis=1)
+    found = estimated_log_partition(top, 100, 300, seed, backend.asarray(rows))
+    assert found.reverse == pytest.approx(exact, abs=0.2)
 
 
 @pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])

@@ -129,18 +129,14 @@ class Units(ABC):
         """Visible bias at which independent units have the mean of the data (float64, host)."""
         raise TypeError(f"{cls.kind} units cannot be visible units.")
 
-    def bias_of_mean(self, mean: np.ndarray) -> np.ndarray:
-        """Bias at which units without input have a given mean (float64, host)."""
+    def bias_at(self, mean: np.ndarray) -> np.ndarray:
+        """Bias at which these units, without input, have a mean (float64, host)."""
         return self.initial_bias(mean, mean, self.groups)
 
     def log_density(self, v: Array, a: Array) -> Array:
         """Log-density of the values given the weighted input, summed over units; (n_rows,)."""
         xp = self.backend.xp
         return xp.sum(a * self.couple(v), axis=1) - self.self_energy(v) - self.cgf(a)
-
-    def log_density_gradient(self, v: Array, mean: Array, out: Array | None = None) -> Array:
-        """Gradient of :meth:`log_density` with respect to the input, given the expected values."""
-        return self.backend.store(v - mean, out)
 
     def entropy(self, a: Array) -> Array:
         """Entropy of the values given the weighted input, in nats, summed over units; (n_rows,).

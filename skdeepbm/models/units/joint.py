@@ -109,14 +109,14 @@ class JointUnits(Units):
             [part.entropy(self.backend.xp.asarray(x, copy=True)) for part, x in parts]
         )
 
+    def bias_at(self, mean: np.ndarray) -> np.ndarray:
+        parts = zip(self.parts, self.slices, strict=True)
+        return np.concatenate([part.bias_at(mean[i]) for part, i in parts])
+
     def energy_change(self, v: Array, old: Units) -> Array:
         assert isinstance(old, JointUnits)
         parts = zip(self.parts, old.parts, self.split(v), strict=True)
         return self._total([part.energy_change(x, before) for part, before, x in parts])
-
-    def bias_of_mean(self, mean: np.ndarray) -> np.ndarray:
-        parts = zip(self.parts, self.slices, strict=True)
-        return np.concatenate([part.bias_of_mean(mean[i]) for part, i in parts])
 
     def log_density(self, v: Array, a: Array) -> Array:
         parts = zip(self.parts, self.split(v), self.split(a), strict=True)
