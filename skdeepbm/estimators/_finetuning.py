@@ -22,7 +22,8 @@ from skdeepbm.training.backprop import BackpropTrainer
 from skdeepbm.training.schedules import Linear
 from skdeepbm.training.settings import BackpropSettings
 from skdeepbm.training.solvers import SolverSettings, SolverTrainer
-from skdeepbm.training.wake_sleep import WakeSleepSettings, WakeSleepTrainer
+from skdeepbm.training.wake_sleep import WakeSleepTrainer
+from skdeepbm.training.wake_sleep_settings import WakeSleepSettings
 
 
 class FinetuningRun(ABC):

@@ -138,6 +138,10 @@ class Units(ABC):
         xp = self.backend.xp
         return xp.sum(a * self.couple(v), axis=1) - self.self_energy(v) - self.cgf(a)
 
+    def log_density_gradient(self, v: Array, mean: Array, out: Array | None = None) -> Array:
+        """Gradient of :meth:`log_density` with respect to the input, given the expected values."""
+        return self.backend.store(v - mean, out)
+
     def entropy(self, a: Array) -> Array:
         """Entropy of the values given the weighted input, in nats, summed over units; (n_rows,).
 
