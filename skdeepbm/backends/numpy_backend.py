@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import math
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -17,6 +18,16 @@ from skdeepbm.backends.counts import Counts
 #: elements of three arrays that the second-level cache has room for
 _CACHED = 2**15
 _WORDS: Any = ctypes.c_uint64 * 4
+
+
+def _pieces(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """Views of a part of each array at a time, so that all passes find it in the cache.
+
+    Temporaries are of that size too.
+    """
+    flat = [array.reshape(-1) for array in arrays]
+    for start in range(0, flat[0].size, _CACHED):
+        yield tuple(array[start : start + _CACHED] for array in flat)
 
 
 class NumpyStream(Stream):
@@ -341,13 +352,10 @@ class NumpyBackend(Backend):
                 nesterov,
             )
             return
-        if nesterov:
-            super().momentum_update(parameter, velocity, step, momentum, decay, nesterov)
-            return
-        # without a temporary as large as the parameter, and all passes over what is in the cache
-        arrays = [array.reshape(-1) for array in (parameter, velocity, step)]
-        for start in range(0, parameter.size, _CACHED):
-            p, d, s = (array[start : start + _CACHED] for array in arrays)
+        for p, d, s in _pieces(parameter, velocity, step):
+            if nesterov:
+                super().momentum_update(p, d, s, momentum, decay, nesterov)
+                continue
             d *= momentum
             d += s
             if decay:
@@ -367,7 +375,8 @@ class NumpyBackend(Backend):
         epsilon: float,
     ) -> None:
         if not self.compiled:
-            super().adam_update(parameter, first, second, step, betas, rate, correction, epsilon)
+            for p, f, s, g in _pieces(parameter, first, second, step):
+                super().adam_update(p, f, s, g, betas, rate, correction, epsilon)
             return
         kind = parameter.dtype.type
         arrays = (array.reshape(-1) for array in (parameter, first, second, step))

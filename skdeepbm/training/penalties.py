@@ -40,6 +40,12 @@ def sparsity_gradient(
 def constrain_norm(model: RBM | ReplicatedSoftmax | Layer, max_norm: float) -> None:
     """Shrink the weights that lead to units whose Euclidean norm exceeds ``max_norm``, in place."""
     xp, weights = model.backend.xp, model.weights
-    norm = xp.sqrt(xp.sum(weights * weights, axis=0))
+    n_rows, n_units = weights.shape
+    square = model.backend.zeros((n_units,), weights.dtype)
+    # a few rows at a time: no temporary of the size of the weights
+    size = max(1, 2**16 // n_units)
+    for start in range(0, n_rows, size):
+        block = weights[start : min(start + size, n_rows), :]
+        square += xp.sum(block * block, axis=0)
     # 1e-30: no division by zero for a unit without weights
-    weights *= xp.clip(max_norm / (norm + 1e-30), max=1.0)
+    weights *= xp.clip(max_norm / (xp.sqrt(square) + 1e-30), max=1.0)

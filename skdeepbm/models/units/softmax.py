@@ -23,12 +23,14 @@ class SoftmaxUnits(Units):
         log_variance: Array | None = None,
         groups: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__(backend, bias, log_variance, groups or (int(bias.shape[0]),))
+        groups = groups or (int(bias.shape[0]),)
+        super().__init__(backend, bias, log_variance, groups)
+        edges = np.concatenate([[0], np.cumsum(groups)]).tolist()
+        self._slices = [slice(i, j) for i, j in zip(edges[:-1], edges[1:], strict=True)]
 
     def slices(self) -> list[slice]:
         """Columns of each group."""
-        edges = np.concatenate([[0], np.cumsum(self.groups or ())]).tolist()
-        return [slice(i, j) for i, j in zip(edges[:-1], edges[1:], strict=True)]
+        return self._slices
 
     def mean(self, a: Array, out: Array | None = None) -> Array:
         backend, xp = self.backend, self.backend.xp
