@@ -129,6 +129,32 @@ class Backend(ABC):
         x = x + bias
         return self.xp.sum(self.softplus(new * x) - self.softplus(old * x), axis=1)
 
+    def shifted_softplus(self, x: Array, shifts: Array) -> Array:
+        """``softplus(x + shifts[c, :])`` summed over columns, for every c; (n_rows, n_shifts).
+
+        Of the dtype of ``x`` or wider.
+        """
+        columns = [
+            self.xp.sum(self.softplus(x + shifts[c, :]), axis=1) for c in range(shifts.shape[0])
+        ]
+        return self.xp.stack(columns, axis=1)
+
+    def shifted_sigmoids(self, x: Array, shifts: Array, weights: Array) -> tuple[Array, Array]:
+        """Sums of ``weights[i, c] * sigmoid(x[i, :] + shifts[c, :])`` over c and over i.
+
+        Returns
+        -------
+        over_shifts, over_rows : arrays of the shapes of ``x`` and of ``shifts``
+        """
+        over_shifts = self.zeros(tuple(x.shape), x.dtype)
+        over_rows = self.empty(tuple(shifts.shape), x.dtype)
+        for c in range(shifts.shape[0]):
+            s = self.sigmoid(x, shifts[c, :])
+            s *= weights[:, c : c + 1]
+            over_shifts += s
+            over_rows[c, :] = self.xp.sum(s, axis=0)
+        return over_shifts, over_rows
+
     def logsumexp(self, x: Array, axis: int) -> Array:
         """``log(sum(exp(x)))`` along an axis without overflow; -inf entries are allowed."""
         xp = self.xp

@@ -467,6 +467,68 @@ def softplus_change32(x: Any, bias: Any, old: Any, new: Any, out: Any) -> None:
 
 
 @_product
+def shifted_softplus32(x: Any, shifts: Any, out: Any) -> None:
+    """``out[i, c] = sum_j softplus(x_ij + shifts_cj)``.
+
+    ``exp(x + s)`` is a product, so that a row needs two exponentials for all shifts; logarithms as
+    in :func:`softplus_change32`.
+    """
+    n, width = x.shape
+    up, down = np.empty_like(shifts), np.empty_like(shifts)
+    row_up, row_down = np.empty(width, np.float32), np.empty(width, np.float32)
+    one, zero = np.float32(1.0), np.float32(0.0)
+    for c in range(shifts.shape[0]):
+        for j in range(width):
+            up[c, j] = _exp32(shifts[c, j])
+            down[c, j] = _exp32(-shifts[c, j])
+    for i in range(n):
+        row = x[i]
+        for j in range(width):
+            row_up[j] = _exp32(row[j])
+            row_down[j] = _exp32(-row[j])
+        for c in range(shifts.shape[0]):
+            shift, class_up, class_down = shifts[c], up[c], down[c]
+            total = 0.0
+            for start in range(0, width, 64):
+                factor, positive = one, zero
+                for j in range(start, min(start + 64, width)):
+                    positive += max(row[j] + shift[j], zero)
+                    # exp(-|x + s|); one of both may be infinite
+                    factor *= one + min(row_up[j] * class_up[j], row_down[j] * class_down[j])
+                total += np.float64(positive) + np.log(np.float64(factor))
+            out[i, c] = total
+
+
+@_product
+def shifted_sigmoids32(x: Any, shifts: Any, weights: Any, over_shifts: Any, over_rows: Any) -> None:
+    """``over_shifts[i] += w_ic S_ic``, ``over_rows[c] += w_ic S_ic``, ``S = sigmoid(x + shifts)``.
+
+    Weights that are nothing beside float32's rounding of 1 are skipped.
+    """
+    n, width = x.shape
+    down = np.empty_like(shifts)
+    row_down = np.empty(width, np.float32)
+    one, least = np.float32(1.0), np.float32(1e-9)
+    for c in range(shifts.shape[0]):
+        for j in range(width):
+            down[c, j] = _exp32(-shifts[c, j])
+    for i in range(n):
+        row, to = x[i], over_shifts[i]
+        for j in range(width):
+            row_down[j] = _exp32(-row[j])
+        for c in range(shifts.shape[0]):
+            weight = weights[i, c]
+            if abs(weight) < least:
+                continue
+            class_down, other = down[c], over_rows[c]
+            for j in range(width):
+                # the product may be infinite, never 0 times infinity
+                s = weight / (one + row_down[j] * class_down[j])
+                to[j] += s
+                other[j] += s
+
+
+@_product
 def both_products(matrix: Any, right: Any, left: Any, out_right: Any, out_left: Any) -> None:
     """``out_right = matrix right`` and ``out_left = matrix^T left``, reading the matrix once."""
     out_left[:] = 0

@@ -167,6 +167,20 @@ class NumpyBackend(Backend):
         self._kernels.softplus_change32(x, bias, np.float32(old), np.float32(new), out)
         return out
 
+    def shifted_softplus(self, x: Array, shifts: Array) -> Array:
+        if not self.compiled or x.dtype != np.float32:
+            return super().shifted_softplus(x, shifts)
+        out = np.empty((len(x), len(shifts)))
+        self._kernels.shifted_softplus32(x, shifts, out)
+        return out
+
+    def shifted_sigmoids(self, x: Array, shifts: Array, weights: Array) -> tuple[Array, Array]:
+        if not self.compiled or x.dtype != np.float32:
+            return super().shifted_sigmoids(x, shifts, weights)
+        out = np.zeros_like(x), np.zeros_like(shifts)
+        self._kernels.shifted_sigmoids32(x, shifts, weights, *out)
+        return out
+
     def bernoulli(self, p: Array, stream: Any, out: Array | None = None) -> Array:
         out = np.empty_like(p) if out is None else out
         if self.compiled and p.flags.c_contiguous and out.flags.c_contiguous:

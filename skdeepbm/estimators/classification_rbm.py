@@ -487,5 +487,7 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self.visible in UNITS and UNITS[self.visible].sparse
+        # a density of everything is no promise of a classifier
+        tags.classifier_tags.poor_score = self.objective == "generative"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

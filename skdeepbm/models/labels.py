@@ -11,11 +11,9 @@ units for each.
 
 from __future__ import annotations
 
-import math
-
 from skdeepbm.backends import Array
 from skdeepbm.models.rbm import RBM
-from skdeepbm.models.units import JointUnits, SoftmaxUnits, Units
+from skdeepbm.models.units import JointUnits, SoftmaxUnits
 
 
 def label_units(rbm: RBM) -> SoftmaxUnits:
@@ -50,15 +48,10 @@ def label_weights(rbm: RBM) -> Array:
     return rbm.weights[rbm.weights.shape[0] - label_units(rbm).size :, :]
 
 
-def _label_input(rbm: RBM, label: int) -> Array:
-    weights = label_weights(rbm)[label, :]
+def _label_inputs(rbm: RBM) -> Array:
+    """Input of the hidden units from each label; shape (n_classes, n_hidden)."""
+    weights = label_weights(rbm)
     return weights if rbm.beta == 1.0 else rbm.beta * weights
-
-
-def hidden_mean_given_label(rbm: RBM, a: Array, label: int, out: Array | None = None) -> Array:
-    """``E[h | x, label]`` from the input ``a`` from the features; shape (n_rows, n_hidden)."""
-    hidden = rbm.hidden
-    return hidden.with_bias(hidden.bias + _label_input(rbm, label)).mean(a, out=out)
 
 
 def label_log_weights(rbm: RBM, a: Array) -> Array:
@@ -76,17 +69,40 @@ def label_log_weights(rbm: RBM, a: Array) -> Array:
     log_weights : array of shape (n_rows, n_classes)
         In nats; of the dtype of ``a`` or wider.
     """
-    xp, labels = rbm.backend.xp, label_units(rbm)
-    columns = [_cgf(rbm.hidden, a, _label_input(rbm, c)) for c in range(labels.size)]
-    return xp.stack(columns, axis=1) + labels.bias
+    hidden, inputs = rbm.hidden, _label_inputs(rbm)
+    if hidden.kind == "bernoulli":
+        found = rbm.backend.shifted_softplus(a, hidden.bias + inputs)
+    else:
+        columns = [hidden.cgf(a + inputs[c, :]) for c in range(inputs.shape[0])]
+        found = rbm.backend.xp.stack(columns, axis=1)
+    return found + label_units(rbm).bias
 
 
-def _cgf(hidden: Units, a: Array, label_input: Array) -> Array:
-    if hidden.kind != "bernoulli":
-        return hidden.cgf(a + label_input)
-    # the change from inverse temperature 0 on is a fused kernel with few logarithms
-    change = hidden.backend.softplus_change(a, hidden.bias + label_input, 0.0, 1.0)
-    return change + hidden.size * math.log(2.0)
+def weighted_hidden_means(rbm: RBM, a: Array, weights: Array) -> tuple[Array, Array]:
+    """Sums of ``weights[i, c] E[h | x_i, c]`` over classes and over rows.
+
+    Parameters
+    ----------
+    rbm : RBM
+    a : array of shape (n_rows, n_hidden)
+        Input of the hidden units from the features.
+    weights : array of shape (n_rows, n_classes)
+
+    Returns
+    -------
+    over_classes : array of shape (n_rows, n_hidden)
+    over_rows : array of shape (n_classes, n_hidden)
+    """
+    backend, hidden, inputs = rbm.backend, rbm.hidden, _label_inputs(rbm)
+    if hidden.kind == "bernoulli":
+        return backend.shifted_sigmoids(a, hidden.bias + inputs, weights)
+    over_classes = backend.zeros(tuple(a.shape), a.dtype)
+    over_rows = backend.empty(tuple(inputs.shape), a.dtype)
+    for c in range(inputs.shape[0]):
+        means = hidden.with_bias(hidden.bias + inputs[c, :]).mean(a) * weights[:, c : c + 1]
+        over_classes += means
+        over_rows[c, :] = backend.xp.sum(means, axis=0)
+    return over_classes, over_rows
 
 
 def log_normalised(rbm: RBM, log_weights: Array) -> Array:
@@ -146,7 +162,4 @@ def hidden_mean_given_features(rbm: RBM, x: Array) -> Array:
 
 def hidden_mean_given_input(rbm: RBM, a: Array) -> Array:
     """The same from the hidden units' input ``a`` from the features."""
-    p, total = label_posterior(rbm, a), rbm.backend.zeros(tuple(a.shape), a.dtype)
-    for c in range(p.shape[1]):
-        total += p[:, c : c + 1] * hidden_mean_given_label(rbm, a, c)
-    return total
+    return weighted_hidden_means(rbm, a, label_posterior(rbm, a))[0]

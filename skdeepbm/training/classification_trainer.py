@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from skdeepbm.backends import Array
 from skdeepbm.models.labels import (
-    hidden_mean_given_label,
     label_log_weights,
     label_units,
     label_weights,
     log_normalised,
+    weighted_hidden_means,
 )
 from skdeepbm.training.batches import Batch
 from skdeepbm.training.contrast import View
@@ -29,14 +27,6 @@ class ClassificationTrainer(LabelTrainer):
     terms are averaged over all rows of the batch. Without a generative term no negative phase is
     run.
     """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        n_classes, n_hidden = label_weights(self.rbm).shape
-        dtype = self.rbm.weights.dtype
-        self._label_gradient = self.backend.empty((n_classes, n_hidden), dtype)
-        self._hidden_gradient = self.backend.empty((0, n_hidden), dtype)
-        self._room = self.backend.empty((0, n_hidden), dtype)
 
     @property
     def _is_generative(self) -> bool:
@@ -84,22 +74,14 @@ class ClassificationTrainer(LabelTrainer):
         xp = backend.xp
         known = self._known(batch, view)
         y = self._labels(batch, view)
-        if self._room.shape[0] != a.shape[0]:
-            self._room = backend.empty(tuple(a.shape), a.dtype)
-            self._hidden_gradient = backend.empty(tuple(a.shape), a.dtype)
         x_input = a - backend.matmul(y, label_weights(rbm))
         p = xp.exp(log_normalised(rbm, label_log_weights(rbm, x_input)))
         self._posterior = p = xp.astype(p, a.dtype, copy=False)
         # rows of zeros in y have no label, and no gradient
         d = y - xp.sum(y, axis=1, keepdims=True) * p
-        self._label_bias_gradient = xp.sum(d, axis=0)
-        self._one_hot, total = y, self._hidden_gradient
-        total[...] = 0.0
-        for c in range(label_units(rbm).size):
-            s = hidden_mean_given_label(rbm, x_input, c, out=self._room)
-            s *= d[:, c : c + 1]
-            total += s
-            self._label_gradient[c, :] = xp.sum(s, axis=0)
+        self._label_bias_gradient, self._one_hot = xp.sum(d, axis=0), y
+        found = weighted_hidden_means(rbm, x_input, d)
+        self._hidden_gradient, self._label_gradient = found
         return known
 
     def _labels(self, batch: Batch, view: View) -> Array:

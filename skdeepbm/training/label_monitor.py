@@ -10,10 +10,10 @@ import numpy as np
 from skdeepbm.backends import Array
 from skdeepbm.models.labels import (
     feature_rbm,
-    hidden_mean_given_label,
     label_log_weights,
     label_units,
     log_normalised,
+    weighted_hidden_means,
 )
 from skdeepbm.models.rbm import RBM
 from skdeepbm.training.batches import Rows
@@ -108,9 +108,7 @@ def label_measure(
     features = feature_rbm(rbm)
     x = v[:, : features.visible.size]
     a = features.hidden_input(x)
-    h = backend.zeros(tuple(a.shape), a.dtype)
-    for c in range(p.shape[1]):
-        h += p[:, c : c + 1] * hidden_mean_given_label(rbm, a, c)
+    h = weighted_hidden_means(rbm, a, p)[0]
     error = x - features.visible.mean(features.visible_input(h))
     norm, moved = norm_and_movement(rbm.weights, previous_weights, backend)
     free_energy, validation, error_of_gap = float(seen.free_energy.mean()), math.nan, math.nan

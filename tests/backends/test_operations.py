@@ -213,3 +213,26 @@ def test_momentum_of_many_parameters(backend, rng, dtype, nesterov):
     rtol = 1e-5 if dtype == np.float32 else 1e-12
     np.testing.assert_allclose(backend.to_host(arrays[0]), p, rtol=rtol, atol=rtol)
     np.testing.assert_allclose(backend.to_host(arrays[1]), d, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [1, 64, 65, 500])
+def test_shifted_softplus_and_sigmoids(backend, dtype, width):
+    rng = np.random.default_rng(width)
+    x, shifts = rng.normal(0, 4, (6, width)), rng.normal(0, 3, (3, width))
+    # far out: both ends, and opposite ones that cancel
+    x[0], x[1, 0], shifts[0, 0], x[2, 0], shifts[1, 0] = 300.0, -300.0, 40.0, 40.0, -40.0
+    x, shifts = x.astype(dtype), shifts.astype(dtype)
+    weights = rng.normal(size=(6, 3)).astype(dtype)
+    weights[3, 1] = 0.0
+    sums = x.astype(np.float64)[:, None, :] + shifts
+    tolerance = {"rtol": 3e-6, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12}
+    found = backend.to_host(backend.shifted_softplus(backend.asarray(x), backend.asarray(shifts)))
+    np.testing.assert_allclose(found, np.logaddexp(0, sums).sum(axis=2), **tolerance)
+    s = weights.astype(np.float64)[:, :, None] * special.expit(sums)
+    put = (backend.asarray(array) for array in (x, shifts, weights))
+    over_shifts, over_rows = map(backend.to_host, backend.shifted_sigmoids(*put))
+    assert over_shifts.dtype == over_rows.dtype == dtype
+    tolerance = {"rtol": 1e-5, "atol": 2e-6} if dtype == np.float32 else {"rtol": 1e-10}
+    np.testing.assert_allclose(over_shifts, s.sum(axis=1), **tolerance)
+    np.testing.assert_allclose(over_rows, s.sum(axis=0), **tolerance)
