@@ -261,6 +261,10 @@ class TinyLabelled:
     def n_classes(self):
         return self.label_bias.size
 
+    @property
+    def hidden_size(self):
+        return self.features.hidden.bias.size
+
     def rbm(self, backend: Any, dtype: Any = np.float64) -> RBM:
         """The package's RBM of the same parameters, in arrays of its own."""
 

@@ -87,6 +87,11 @@ class LabelGenerationMixin(BoltzmannBase):
         """
         return self._rowwise(X, marginal_free_energy)
 
+    def _reverse_rows(self, model: RBM, v: Array) -> Array:
+        """Rows of features with the posterior of their labels."""
+        p = label_posterior(model, feature_rbm(model).hidden_input(v))
+        return model.backend.xp.concat([v, p], axis=1)
+
     def inverse_transform(self, X: Any) -> Any:
         """Expected features given values of the hidden units.
 
@@ -225,8 +230,8 @@ class LabelGenerationMixin(BoltzmannBase):
         unknown = given[~np.isin(given, self.classes_)]
         if unknown.size:
             raise ValueError(
-                f"labels of {name}.sample hold {unknown[0]!r}, which is none of the classes "
-                f"{self.classes_.tolist()}."
+                f"labels of {name}.sample hold {unknown.tolist()[0]!r}, which is none of the "
+                f"classes {self.classes_.tolist()}."
             )
         return np.searchsorted(self.classes_, given)
 

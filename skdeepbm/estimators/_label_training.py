@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
-from skdeepbm.backends import Array, Backend
+from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import host_dtype
 from skdeepbm.estimators._early_stopping import Entry, rises
 from skdeepbm.estimators._labels import LabelledData, encode_labels, replicated_rows
 from skdeepbm.estimators._rbm_training import RBMTrainingMixin
 from skdeepbm.models import RBM
-from skdeepbm.models.labels import feature_rbm, label_posterior
 from skdeepbm.models.units import JointUnits, SoftmaxUnits
 from skdeepbm.training import ClassificationTrainer, LabelledRows, LabelTrainer, RBMTrainer, Rows
 from skdeepbm.training.label_monitor import LABEL_MEASURES
@@ -116,7 +115,7 @@ class LabelTrainingMixin(RBMTrainingMixin):
         n_classes = data.classes.size
         return LabelledRows(backend, data.X, dtype, data.codes, n_classes, data.index)
 
-    def _held_out(self, rows: Any) -> np.ndarray | None:
+    def _held_out_rows(self, rows: Any) -> np.ndarray | None:
         """A share of every class; rows that weights repeat are held out all or not at all."""
         index = np.arange(rows.n_rows) if rows.index is None else rows.index
         distinct, first, inverse = np.unique(index, return_index=True, return_inverse=True)
@@ -195,8 +194,3 @@ class LabelTrainingMixin(RBMTrainingMixin):
     def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
         if self.objective == "generative":
             super()._warn_of_base_rate(entries, n_rows)
-
-    def _reverse_rows(self, model: RBM, v: Array) -> Array:
-        """Rows of features with the posterior of their labels."""
-        p = label_posterior(model, feature_rbm(model).hidden_input(v))
-        return model.backend.xp.concat([v, p], axis=1)

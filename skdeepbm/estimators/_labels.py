@@ -15,8 +15,8 @@ from skdeepbm.backends import owner_of
 
 # elements that are hashed together
 _CHUNK = 2**20
-# most rows that weights make of one row, on average
-_MOST = 4
+# most rows that weights make of one row on average, and how many are never too many
+_MOST, _FEW = 4, 2**17
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ def encode_labels(estimator: Any, y: Any, classes: Any = None) -> tuple[np.ndarr
         if others.size == 1:
             missing[:] = False
     labelled = y[~missing]
+    found = _unique(estimator, labelled)
     if labelled.size:
         check_classification_targets(labelled)
-    found = _unique(estimator, labelled)
     if classes is None:
         classes = found
     elif labelled.size and not np.isin(found, classes).all():
@@ -151,9 +151,10 @@ def replicated_rows(
 
     Weights are honoured by repeating rows in proportion, since stochastic steps of very different
     sizes learn badly: of N rows, the i-th is the one at ``(i + 1/2) total / N`` of the cumulative
-    weights, with N the rounded total of the weights, but at least the number of different rows of
-    positive weight and at most four times that number. Whole weights that are four on average or
-    less thus repeat rows exactly; with very unequal weights, rows of small weight may be left out.
+    weights. N is the rounded total of the weights, but at least the number of different rows of
+    positive weight, and at most four times that number (or the rows that ``sample_weight`` alone
+    stands for, up to 131,072 or as many as there are). Whole sample weights thus repeat rows
+    exactly; with very unequal weights, rows of small weight may be left out.
 
     With ``sample_weight``, equal rows of equal labels are one row that has the sum of their
     weights, and rows come in an order that depends on their values alone: how a weight is split
@@ -198,6 +199,7 @@ def replicated_rows(
         keys = _row_keys(X, y_codes)
         _, index, inverse = np.unique(keys, return_index=True, return_inverse=True)
         weights = np.bincount(inverse, weights=weights, minlength=index.size)
+    before = min(round(float(weights.sum())), max(n_rows, _FEW))
     if class_weight is not None:
         weights = weights * _class_weights(class_weight, classes, y_codes[index], weights)
     kept = weights > 0
@@ -208,7 +210,7 @@ def replicated_rows(
             "weight. Check sample_weight and class_weight."
         )
     total, n_distinct = float(weights.sum()), index.size
-    n = int(np.clip(round(total), n_distinct, _MOST * n_distinct))
+    n = int(np.clip(round(total), n_distinct, max(_MOST * n_distinct, before)))
     places = (np.arange(n) + 0.5) * (total / n)
     found = np.searchsorted(np.cumsum(weights), places, side="right")
     return index[np.minimum(found, n_distinct - 1)]
@@ -239,7 +241,7 @@ def _row_keys(X: Any, codes: np.ndarray) -> np.ndarray:
     owner, keys = owner_of(X), np.empty(n_rows, np.uint64)
     step = max(1, _CHUNK // n_columns)
     for start in range(0, n_rows, step):
-        part = X[start : start + step]
+        part = X[start : min(start + step, n_rows), :]
         if sp.issparse(X):
             part = sp.csr_array(part)
             mixed = _mixed(part.data) * multipliers[part.indices]

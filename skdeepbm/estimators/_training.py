@@ -106,7 +106,7 @@ class TrainingMixin(BoltzmannBase):
         X = self._features(data)
         context = self._init_callback_context(max_subtasks=self.n_iter)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        held_out = self._held_out(rows)
+        held_out = self._held_out_rows(rows)
         stopping = None
         if self.early_stopping is not None:
             stopping = EarlyStopping(
@@ -218,12 +218,16 @@ class TrainingMixin(BoltzmannBase):
                 f"{self._n_visible}."
             )
 
-    def _held_out(self, rows: Rows) -> np.ndarray | None:
+    def _held_out_rows(self, rows: Rows) -> np.ndarray | None:
+        """Which of the rows to keep from training."""
+        return self._held_out(rows.n_rows)
+
+    def _held_out(self, n_rows: int) -> np.ndarray | None:
         """Rows that are kept from training, the same in every call for one number of rows."""
-        n = self._n_held_out(rows.n_rows)
+        n = self._n_held_out(n_rows)
         if not n:
             return None
-        return np.sort(self._held_out_stream().permutation(rows.n_rows)[:n])
+        return np.sort(self._held_out_stream().permutation(n_rows)[:n])
 
     def _n_held_out(self, n_rows: int) -> int:
         if not self.validation_fraction:

@@ -248,9 +248,10 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
 
     Notes
     -----
-    Weights of rows are honoured by repeating rows in proportion, at most four times on average:
-    whole weights of that size repeat rows exactly. Equal rows count as one with the sum of their
-    weights, and with ``shuffle=True`` a fit does not depend on the order of the rows.
+    Weights of rows are honoured by repeating rows in proportion; whole weights repeat rows exactly,
+    until they stand for more than 131,072 rows and for more than four of each different one. Equal
+    rows count as one with the sum of their weights, and with ``shuffle=True`` a fit does not depend
+    on the order of the rows.
 
     With ``visible="gaussian"``, gradients of the features' weights are multiplied by the variance,
     so that training is equivariant to the scale of a feature.

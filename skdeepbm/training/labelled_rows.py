@@ -60,9 +60,9 @@ class LabelledRows(Rows):
             return Batch(None, joint_csr(rows.counts, codes, self.n_classes))
         x = self.features(index).dense
         assert x is not None
-        hot = np.zeros((codes.size, self.n_classes), dtype=str(self.dtype).rsplit(".", 1)[-1])
+        hot = np.zeros((codes.size, self.n_classes))
         hot[np.flatnonzero(codes >= 0), codes[codes >= 0]] = 1
-        y = self.backend.asarray(hot)
+        y = self.backend.asarray(hot, self.dtype)
         if out is None:
             return Batch(self.backend.xp.concat([x, y], axis=1))
         n_features = out.shape[1] - self.n_classes

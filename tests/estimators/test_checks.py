@@ -5,7 +5,7 @@ import itertools
 import pytest
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skdeepbm import RBMTransformer, ReplicatedSoftmax
+from skdeepbm import ClassificationRBM, RBMTransformer, ReplicatedSoftmax
 
 # scikit-learn feeds data outside [0, 1], constant columns and pure noise
 pytestmark = [
@@ -48,7 +48,16 @@ COUNTS = [
 ]
 
 
-@parametrize_with_checks(UNITS + OPTIONS + COUNTS)
+LABELS = [
+    ClassificationRBM(32, n_iter=10),
+    ClassificationRBM(32, n_iter=10, objective="discriminative", optimizer="nesterov"),
+    ClassificationRBM(8, n_iter=2, objective="generative", algorithm="pcd"),
+    ClassificationRBM(16, n_iter=10, visible="gaussian", hidden="relu"),
+    ClassificationRBM(16, n_iter=10, optimizer="adam", centring=False, bias_shift=1e-4),
+]
+
+
+@parametrize_with_checks(UNITS + OPTIONS + COUNTS + LABELS)
 def test_check_estimator(estimator, check):
     check(estimator)
 
