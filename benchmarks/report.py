@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info
 import skdeepbm
 from benchmarks import (
     backprop_speed,
+    classification_rbm,
     features,
     grid,
     likelihood,
@@ -258,6 +259,11 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
     "mnist500": ("MNIST, 500 hidden units", lambda: mnist500.run(_quick), format_mnist500),
     "traps": ("Data that trap chains", lambda: traps.run(_quick), format_traps),
     "grid": ("Ranking by likelihood", lambda: grid.run(_quick), format_grid),
+    "classification_rbm": (
+        "MNIST by an RBM of pixels and label",
+        lambda: classification_rbm.run(_quick),
+        classification_rbm.form,
+    ),
     "topics": ("Topics of newsgroups", lambda: topics.run(_quick), topics.form),
     "topics_nips": ("Topics of papers", lambda: topics.run_nips(_quick), topics.form),
     "topic_speed": ("Speed of the replicated softmax", topic_speed.run, topic_speed.form),
