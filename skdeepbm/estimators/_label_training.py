@@ -125,7 +125,14 @@ class LabelTrainingMixin(RBMTrainingMixin):
         order = self._held_out_stream().permutation(distinct.size)
         order = order[np.argsort(rows.codes[first][order], kind="stable")]
         chosen = order[((np.arange(n) + 0.5) * (order.size / n)).astype(np.intp)]
-        return np.flatnonzero(np.isin(inverse, chosen))
+        held_out = np.flatnonzero(np.isin(inverse, chosen))
+        if self.early_stopping is not None and not (rows.codes[held_out] >= 0).any():
+            raise ValueError(
+                f"early_stopping={self.early_stopping!r} of {type(self).__name__} needs held-out "
+                f"rows with a label, but none of {held_out.size} has one. Raise "
+                "validation_fraction, or use early_stopping=None."
+            )
+        return held_out
 
     # -- training ------------------------------------------------------------------------
 

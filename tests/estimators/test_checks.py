@@ -52,7 +52,7 @@ LABELS = [
     ClassificationRBM(32, n_iter=10),
     ClassificationRBM(32, n_iter=10, objective="discriminative", optimizer="nesterov"),
     ClassificationRBM(8, n_iter=2, objective="generative", algorithm="pcd"),
-    ClassificationRBM(16, n_iter=10, visible="gaussian", hidden="relu"),
+    ClassificationRBM(16, n_iter=20, visible="gaussian", hidden="relu", learning_rate=0.02),
     ClassificationRBM(16, n_iter=10, optimizer="adam", centring=False, bias_shift=1e-4),
 ]
 

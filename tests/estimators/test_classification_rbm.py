@@ -184,6 +184,12 @@ def test_other_bad_input(toy):
     X, y = toy
     with pytest.raises(ValueError, match="held-out rows: set validation_fraction"):
         ClassificationRBM(3, early_stopping="error").fit(X, y)
+    few = np.where(np.arange(60) < 2, y.astype(object), -1)
+    few[1] = "a" if few[0] != "a" else "b"
+    with pytest.raises(ValueError, match="needs held-out rows with a label, but none of 3 has"):
+        ClassificationRBM(3, validation_fraction=0.05, early_stopping="error", random_state=0).fit(
+            X, few
+        )
     with pytest.raises(ValueError, match="'early_stopping' parameter of ClassificationRBM"):
         ClassificationRBM(3, early_stopping="free_energy_gap").fit(X, y)
     with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
