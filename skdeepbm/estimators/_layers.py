@@ -28,6 +28,15 @@ def layer_sizes(estimator: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in sizes)
 
 
+def default_template() -> RBMTransformer:
+    """Template of layers where none is given.
+
+    Without centring hidden units are sparser, and labels are learned better from them: see
+    docs/architecture.md.
+    """
+    return RBMTransformer(centring=False)
+
+
 def layer_templates(estimator: Any, n_layers: int) -> list[Template]:
     """The template of each layer, from ``rbm``: None, one for all layers, or one for each.
 
@@ -38,7 +47,7 @@ def layer_templates(estimator: Any, n_layers: int) -> list[Template]:
     """
     name, given = type(estimator).__name__, estimator.rbm
     if given is None:
-        given = RBMTransformer()
+        given = default_template()
     found = list(given) if isinstance(given, list | tuple) else [given] * n_layers
     if len(found) != n_layers:
         raise ValueError(

@@ -32,7 +32,7 @@ class DBNClassifier(ClassifierMixin, DBNInferenceMixin, DBNGenerativeMixin, DBNT
         Template of the layers: each gets its settings but `n_components`, `backend`, the kind of
         its visible units (that of the hidden units below) and, if `random_state` is given here, its
         seed. A list has a template for each layer; the first may be a :class:`ReplicatedSoftmax`.
-        None means ``RBMTransformer()``.
+        None means ``RBMTransformer(centring=False)``, whose hidden units are sparser.
 
     pretraining : bool, default=True
         Whether the RBMs are trained. False starts backpropagation at random weights
