@@ -48,6 +48,8 @@ class BoltzmannBase(
     visible: str
     random_state: Any
     _fitted_names: tuple[str, ...]
+    #: what checks of the data set
+    _set_by_checks: tuple[str, ...] = ("n_features_in_", "feature_names_in_")
 
     @abstractmethod
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> Any:
@@ -92,11 +94,11 @@ class BoltzmannBase(
     @contextmanager
     def _untouched_if_bad(self) -> Iterator[None]:
         """Take back what a check of the data set, if the data fail it."""
-        names = ("n_features_in_", "feature_names_in_")
+        names = self._set_by_checks
         before = {name: self.__dict__[name] for name in names if name in self.__dict__}
         try:
             yield
-        except Exception:
+        except BaseException:
             for name in names:
                 self.__dict__.pop(name, None)
             self.__dict__.update(before)

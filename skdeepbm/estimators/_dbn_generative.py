@@ -84,7 +84,7 @@ class DBNGenerativeMixin(DBNModelMixin):
                 f"sample of {type(self).__name__} got {codes.size} labels and "
                 f"n_samples={n_samples}: give one of the two, or equal numbers."
             )
-        n = (n_samples or 1) if codes is None else codes.size
+        n = codes.size if codes is not None else 1 if n_samples is None else n_samples
         check_count(self, "n_samples", n)
         backend = self._resolve_backend(fitted=True)
         dtype = host_dtype(np.asarray(self.rbms_[0].components_))
@@ -208,14 +208,16 @@ class DBNGenerativeMixin(DBNModelMixin):
         """
         backend, X, net = self._prepare_net(X)
         log_z = self.log_partition().value
-        seed = np.random.SeedSequence(self._entropy, spawn_key=(PARTITION, SAMPLE))
+        entropy = getattr(self, "_entropy", 0)
+        seed = np.random.SeedSequence(entropy, spawn_key=(PARTITION, SAMPLE))
+        n_draws = _BOUND_DRAWS if net.recognition else 1
 
         def bound(v: Array) -> Array:
             # the same draws for every row, so that its bound does not depend on the others
-            rows = [
-                belief_bound(net, v[i : i + 1, :], log_z, _BOUND_DRAWS, backend.stream(seed))
-                for i in range(v.shape[0])
-            ]
-            return backend.xp.concat(rows)
+            rows = []
+            for i in range(v.shape[0]):
+                copies = v[i : i + 1, :] + backend.zeros((n_draws, 1), v.dtype)
+                rows.append(belief_bound(net, copies, log_z, 1, backend.stream(seed)))
+            return backend.xp.mean(backend.xp.stack(rows), axis=1)
 
         return self._apply_rows(backend, X, host_dtype(X), bound, self._width)

@@ -92,11 +92,11 @@ class DBNInferenceMixin(DBNModelMixin):
         else:
             net = self._belief_net(backend, dtype)
             # every chunk goes on with the same stream
-            stream = backend.stream(self._seed(use=(GIBBS,)))
+            stream = backend.stream(self._seed(use=(GIBBS,))) if inference == "gibbs" else None
 
             def log_p(v: Array) -> Array:
-                penultimate = net.up(v)[-1] if net.recognition else v
-                if inference == "free_energy":
+                penultimate = net.up(v)[-1]
+                if stream is None:
                     return label_log_posterior(net.top, penultimate)
                 return recovered_labels(net.top, penultimate, self.n_inference_steps, stream)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import BoltzmannBase, host_dtype
@@ -14,7 +13,7 @@ from skdeepbm.estimators._layers import layer_sizes, layer_templates, visible_ki
 from skdeepbm.estimators._validation import check_data, repair_range
 from skdeepbm.models.belief_net import BeliefNet
 from skdeepbm.models.network import Layer, Network
-from skdeepbm.models.units import UNITS, MultinomialUnits, SoftmaxUnits, Units
+from skdeepbm.models.units import UNITS, SoftmaxUnits, Units
 
 
 def upward_arrays(rbm: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +40,8 @@ class DBNModelMixin(BoltzmannBase):
     """From the fitted arrays to models on a backend.
 
     ``coefs_`` and ``intercepts_`` are the upward pass. After backpropagation they are a whole
-    classifier, and what generates is the stack of ``rbms_`` as greedy training left it; otherwise
+    classifier, and what generates is the stack of ``rbms_`` as earlier training left it, with
+    ``recognition_coefs_`` where that was up-down training; otherwise
     they are the recognition weights of the generative model, up to the penultimate layer.
     """
 
@@ -51,6 +51,8 @@ class DBNModelMixin(BoltzmannBase):
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
     classes_: np.ndarray
+    recognition_coefs_: list[np.ndarray]
+    recognition_intercepts_: list[np.ndarray]
     _fitted_names = ("rbms_", "coefs_", "intercepts_", "classes_")
 
     @property
@@ -77,6 +79,12 @@ class DBNModelMixin(BoltzmannBase):
     def _check_shapes(self) -> None:
         """Raise unless the public arrays, which anybody may set, fit together."""
         sizes = [self._n_visible, *(len(rbm.components_) for rbm in self.rbms_)]
+        stack = [np.shape(rbm.components_) for rbm in self.rbms_]
+        if stack != [(above, below) for below, above in zip(sizes[:-1], sizes[1:], strict=True)]:
+            raise ValueError(
+                f"The components_ of the rbms_ of {type(self).__name__} have the shapes {stack}, "
+                "but each must have a column for every unit of the one below."
+            )
         if self._is_classifier_network:
             sizes.append(len(self.classes_))
         found = [
@@ -119,7 +127,9 @@ class DBNModelMixin(BoltzmannBase):
         """Weights and biases of the generative model's way up to the penultimate layer."""
         if len(self.coefs_) == len(self.rbms_) - 1:
             return list(zip(self.coefs_, self.intercepts_, strict=True))
-        # backpropagation left the generative model as greedy training made it
+        # backpropagation left the generative model as it was
+        if hasattr(self, "recognition_coefs_"):
+            return list(zip(self.recognition_coefs_, self.recognition_intercepts_, strict=True))
         return [upward_arrays(rbm) for rbm in self.rbms_[:-1]]
 
     def _belief_net(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> BeliefNet:
@@ -130,26 +140,18 @@ class DBNModelMixin(BoltzmannBase):
             backend, dtype, [w for w, _ in arrays], [b for _, b in arrays], copy_arrays
         )
         generative = []
-        for i, rbm in enumerate(self.rbms_[:-1]):
+        for rbm in self.rbms_[:-1]:
             weights = _put(backend, rbm.components_, dtype, copy_arrays)
             bias = _put(backend, rbm.intercept_visible_, dtype, copy_arrays)
-            units: Units
-            if i > 0:
-                units = hidden_units(self.rbms_[i - 1], backend, bias)
-            elif self.visible == "multinomial":
-                units = MultinomialUnits(backend, bias)
-            else:
-                visible = rbm._model(backend, dtype, copy_arrays).visible
-                units = visible.with_bias(bias)
+            # a Gaussian layer has the variance that the RBM above it has learned
+            units = rbm._model(backend, dtype).visible.with_bias(bias)
             generative.append(Layer(weights, units))
         top = self.rbms_[-1]._model(backend, dtype, copy_arrays)
         return BeliefNet(recognition, generative, top)
 
     def _prepare_net(self, X: Any, warn: bool = True) -> tuple[Backend, Any, BeliefNet]:
         """Backend, validated rows and the generative model."""
-        check_is_fitted(self, self._fitted_names)
-        backend = self._resolve_backend(X, fitted=True)
-        X = self._check_rows(X, backend, warn)
+        backend, X, _ = self._prepare(X, warn)
         return backend, X, self._belief_net(backend, host_dtype(X))
 
     @property

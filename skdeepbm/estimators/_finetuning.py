@@ -8,20 +8,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from skdeepbm.backends import Backend, owner_of
-from skdeepbm.estimators._base import TRAINING, VALIDATION, host_dtype
+from skdeepbm.estimators._base import TRAINING, host_dtype
 from skdeepbm.estimators._early_stopping import EarlyStopping, rises
+from skdeepbm.estimators._finetuning_settings import (
+    backprop_trainer,
+    held_out_rows,
+    learning_rate,
+    rows_per_batch,
+)
 from skdeepbm.estimators._fitting import EpochHooks
-from skdeepbm.estimators._hyperparameters import check_schedules
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
 from skdeepbm.exceptions import DivergenceError
 from skdeepbm.training import Rows, TrainingState
-from skdeepbm.training.backprop import BackpropTrainer
-from skdeepbm.training.schedules import Linear
-from skdeepbm.training.settings import BackpropSettings
-from skdeepbm.training.solvers import SolverSettings, SolverTrainer
+from skdeepbm.training.optimizers import OPTIMIZERS
 from skdeepbm.training.wake_sleep import WakeSleepTrainer
 from skdeepbm.training.wake_sleep_settings import WakeSleepSettings
 
@@ -39,17 +40,31 @@ class FinetuningRun(ABC):
         Validated rows.
     codes : ndarray of int of shape (n_rows,)
         Position of each row's class, -1 for unlabelled rows.
+    n_epochs : int or None
+        None for a single step.
     """
 
     def __init__(
-        self, estimator: Any, settings: Any, backend: Backend, X: Any, codes: np.ndarray
+        self,
+        estimator: Any,
+        settings: Any,
+        backend: Backend,
+        X: Any,
+        codes: np.ndarray,
+        n_epochs: int | None,
     ) -> None:
         self.estimator, self.settings, self.backend = estimator, settings, backend
         self.X, self.codes = X, codes
         self.dtype = np.dtype(settings.training_dtype or host_dtype(X))
-        self.is_new = estimator._training is None
-        self.state = copy.copy(estimator._training) or TrainingState()
-        check_schedules(settings, self.state.epoch, settings.n_iter)
+        state = getattr(estimator, "_training", None)
+        self.is_new = state is None
+        self.state = TrainingState() if state is None else copy.copy(state)
+        optimizer = OPTIMIZERS.get(settings.optimizer)
+        n_slots = None if optimizer is None else len(optimizer.slots)
+        if any(len(saved["slots"]) != n_slots for saved in self.state.optimizer.values()):
+            # another optimiser than before: nothing of its state can be used
+            self.state.optimizer = {}
+        self.rate = learning_rate(settings, self.state.epoch, n_epochs)
         self.seed = np.random.SeedSequence(estimator._entropy, spawn_key=(TRAINING, 1))
         self.held_out: np.ndarray | None = None
         self.entries: list[dict[str, Any]] = []
@@ -67,23 +82,6 @@ class FinetuningRun(ABC):
     trainer: Any
 
     # -- what both have in common --------------------------------------------------------
-
-    @property
-    def batch_size(self) -> int:
-        given, n = self.settings.batch_size, int(self.X.shape[0])
-        if given is None:
-            return n
-        return min(max(n // 100, 10), 100) if isinstance(given, str) else int(given)
-
-    def shared(self, names: tuple[str, ...]) -> dict[str, Any]:
-        """Settings that a trainer takes as they are."""
-        return {name: getattr(self.settings, name) for name in names}
-
-    def falling(self, rate: float) -> Any:
-        """The learning rate; "auto" falls to 0 in a `fit`, from where the last one ended."""
-        if not isinstance(self.settings.learning_rate, str):
-            return self.settings.learning_rate
-        return Linear(rate, 0.0, max(self.settings.n_iter, 1))
 
     def one_hot(self) -> np.ndarray:
         """Targets: one row for each row of X, zeros where it has no label."""
@@ -165,67 +163,24 @@ class BackpropRun(FinetuningRun):
     settings: Backprop
 
     def __init__(
-        self, estimator: Any, settings: Backprop, backend: Backend, X: Any, codes: np.ndarray
+        self,
+        estimator: Any,
+        settings: Backprop,
+        backend: Backend,
+        X: Any,
+        codes: np.ndarray,
+        n_epochs: int | None,
     ) -> None:
         labelled = np.flatnonzero(codes >= 0)
-        if not labelled.size:
-            raise ValueError(
-                f"finetuning='backprop' of {type(estimator).__name__} needs rows with a label; all "
-                f"{codes.size} are marked as unlabelled."
-            )
         if labelled.size < codes.size:
             X = backend.take_rows(X, labelled) if owner_of(X) is backend else X[labelled]
             codes = codes[labelled]
-        super().__init__(estimator, settings, backend, X, codes)
+        super().__init__(estimator, settings, backend, X, codes, n_epochs)
         network = estimator._model(backend, self.dtype, copy_arrays=True)
-        if settings.early_stopping:
-            self.held_out = self._held_out()
-        shared = {
-            "weight_decay": settings.weight_decay,
-            "n_top_epochs": settings.n_top_iter,
-            "shuffle": settings.shuffle,
-            **self.shared(("max_norm", "dropout", "input_dropout", "averaging")),
-        }
-        trainer: type[BackpropTrainer]
-        own: BackpropSettings
-        if settings.optimizer in ("lbfgs", "cg"):
-            whole = settings.batch_size is None or isinstance(settings.batch_size, str)
-            trainer = SolverTrainer
-            own = SolverSettings(
-                solver=settings.optimizer,
-                batch_size=1000 if whole else settings.batch_size,
-                n_line_searches=None if whole else settings.n_line_searches,
-                **shared,
-            )
-        else:
-            trainer = BackpropTrainer
-            own = BackpropSettings(
-                optimizer=settings.optimizer,
-                learning_rate=self.falling(1e-3 if settings.optimizer == "adam" else 0.1),
-                momentum=settings.momentum,
-                batch_size=self.batch_size,
-                **shared,
-            )
+        if settings.early_stopping and n_epochs is not None:
+            self.held_out = held_out_rows(estimator, settings, X, codes)
+        trainer, own = backprop_trainer(settings, codes.size, self.rate)
         self.trainer = trainer(network, own, self.state, self.seed, self.one_hot())
-
-    def _held_out(self) -> np.ndarray:
-        """Rows that are kept from training, the same share of every class."""
-        words = np.random.SeedSequence(self.estimator._entropy, spawn_key=(VALIDATION,))
-        seed = int(words.generate_state(1)[0])
-        try:
-            _, held_out = train_test_split(
-                np.arange(self.codes.size),
-                test_size=self.settings.validation_fraction,
-                stratify=self.codes,
-                random_state=seed,
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping of {type(self.estimator).__name__} cannot hold out "
-                f"validation_fraction={self.settings.validation_fraction!r} of "
-                f"{self.codes.size} labelled rows with the same share of every class: {error}"
-            ) from error
-        return np.sort(held_out)
 
     def early_stopping(self) -> EarlyStopping | None:
         if not self.settings.early_stopping:
@@ -257,18 +212,19 @@ class WakeSleepRun(FinetuningRun):
     settings: WakeSleep
 
     def __init__(
-        self, estimator: Any, settings: WakeSleep, backend: Backend, X: Any, codes: np.ndarray
+        self,
+        estimator: Any,
+        settings: WakeSleep,
+        backend: Backend,
+        X: Any,
+        codes: np.ndarray,
+        n_epochs: int | None,
     ) -> None:
-        if estimator.visible == "multinomial":
-            raise ValueError(
-                f"finetuning='wake-sleep' of {type(estimator).__name__} is not defined for counts "
-                "of words, whose number the way down does not know. Use 'backprop' or None."
-            )
-        super().__init__(estimator, settings, backend, X, codes)
+        super().__init__(estimator, settings, backend, X, codes, n_epochs)
         names = [*WakeSleepSettings.__dataclass_fields__]
         known = [name for name in names if hasattr(settings, name)]
         given = {name: getattr(settings, name) for name in known}
-        given |= {"learning_rate": self.falling(0.02), "batch_size": self.batch_size}
+        given |= {"learning_rate": self.rate, "batch_size": rows_per_batch(settings, codes.size)}
         own = WakeSleepSettings(**given)
         net = estimator._belief_net(backend, self.dtype, copy_arrays=True)
         self.trainer = WakeSleepTrainer(net, own, self.state, self.seed, self.one_hot())

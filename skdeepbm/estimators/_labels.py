@@ -188,7 +188,7 @@ def replicated_rows(
     """
     n_rows, name = y_codes.size, type(estimator).__name__
     if sample_weight is None and class_weight is None:
-        return np.argsort(_row_keys(X, y_codes), kind="stable") if canonical else None
+        return np.argsort(row_keys(X, y_codes), kind="stable") if canonical else None
     weights: np.ndarray = np.ones(n_rows)
     if sample_weight is not None:
         weights = _check_sample_weight(
@@ -196,7 +196,7 @@ def replicated_rows(
         )
     index = np.arange(n_rows)
     if sample_weight is not None or canonical:
-        keys = _row_keys(X, y_codes)
+        keys = row_keys(X, y_codes)
         _, index, inverse = np.unique(keys, return_index=True, return_inverse=True)
         weights = np.bincount(inverse, weights=weights, minlength=index.size)
     before = min(round(float(weights.sum())), max(n_rows, _FEW))
@@ -233,7 +233,7 @@ def _class_weights(
     return each[codes]
 
 
-def _row_keys(X: Any, codes: np.ndarray) -> np.ndarray:
+def row_keys(X: Any, codes: np.ndarray) -> np.ndarray:
     """64 bits for each row and its label that are the same for equal rows, dense or CSR."""
     n_rows, n_columns = X.shape
     bits = np.random.Generator(np.random.SFC64(0)).integers(0, 2**63, n_columns + 1, np.uint64)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
 
@@ -98,6 +99,8 @@ def make_layers(estimator: Any, seed: np.random.SeedSequence | None) -> list[Tem
     layers: list[Template] = []
     for i, (template, size) in enumerate(zip(templates, sizes, strict=True)):
         layer = clone(template).set_params(n_components=size, backend=estimator.backend)
+        # the next layer is given arrays, whatever scikit-learn's configuration says
+        layer.set_output(transform="default")
         if i > 0:
             below = templates[i - 1]
             layer.set_params(visible=hidden_kind(below), visible_groups=_groups_of(below))
@@ -114,6 +117,18 @@ def _groups_of(template: Template) -> Any:
         return None
     groups: int | Sequence[int] | None = template.hidden_groups
     return groups
+
+
+@contextmanager
+def named_layer(owner: Any, place: int) -> Iterator[None]:
+    """Name the owner and the layer in a divergence inside."""
+    name = type(owner).__name__
+    try:
+        yield
+    except DivergenceError as error:
+        raise DivergenceError(
+            f"{name}, layer {place}: {error} The {name} itself stays as it was before."
+        ) from error
 
 
 def fit_layer(
@@ -150,12 +165,9 @@ def fit_layer(
     """
     task = context.subcontext(task_name=f"layer {place}")
     task.call_on_fit_task_begin(estimator=owner, X=X, y=codes)
-    try:
-        with task.propagate_callback_context(layer):
-            if codes is None:
-                layer.fit(X)
-            else:
-                layer._fit_codes(X, codes, n_classes)
-    except DivergenceError as error:
-        raise DivergenceError(f"{type(owner).__name__}, layer {place}: {error}") from error
+    with named_layer(owner, place), task.propagate_callback_context(layer):
+        if codes is None:
+            layer.fit(X)
+        else:
+            layer._fit_codes(X, codes, n_classes)
     task.call_on_fit_task_end(estimator=owner, X=X, y=codes)

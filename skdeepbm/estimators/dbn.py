@@ -95,6 +95,11 @@ class DBNClassifier(ClassifierMixin, DBNInferenceMixin, DBNGenerativeMixin, DBNT
     intercepts_ : list of ndarray of shape (n_units,)
         Biases of the upward pass.
 
+    recognition_coefs_, recognition_intercepts_ : list of ndarray
+        Recognition weights and biases of the generative model, up to the penultimate layer. Only
+        where `coefs_` are those of backpropagation and the net was trained by the up-down algorithm
+        before; else the recognition weights are `coefs_`, or those of ``rbms_``.
+
     n_iter_ : int
         Number of epochs of fine-tuning (of the top RBM, without any).
 
@@ -214,8 +219,9 @@ class DBNClassifier(ClassifierMixin, DBNInferenceMixin, DBNGenerativeMixin, DBNT
         """Update the model with one mini-batch.
 
         Every RBM takes a step on the values that the layer below gives it, then the upward pass a
-        step of backpropagation. After `fit` with ``finetuning="wake-sleep"``, and after the first
-        call, it is a step of the up-down algorithm alone.
+        step of backpropagation, if any row has a label. After `fit` with
+        ``finetuning="wake-sleep"``, and after the first call, it is a step of the up-down algorithm
+        alone; with ``pretraining=False``, a step of fine-tuning alone.
 
         Parameters
         ----------

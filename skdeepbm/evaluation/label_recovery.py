@@ -44,6 +44,6 @@ def recovered_labels(rbm: RBM, x: Array, n_steps: int, stream: Stream) -> Array:
         if step >= n_steps // 2:
             total += p
     # a probability that rounding made zero still has a finite logarithm
-    floor = xp.finfo(total.dtype).tiny
+    floor = float(xp.finfo(total.dtype).smallest_normal)
     total = xp.clip(total, min=floor)
     return xp.log(total / xp.sum(total, axis=1, keepdims=True))

@@ -17,10 +17,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 from skdeepbm.backends import Array
-from skdeepbm.models.network import Network
 from skdeepbm.training.backprop import BackpropTrainer
 from skdeepbm.training.batches import Batch, Rows
-from skdeepbm.training.settings import BackpropSettings, TrainingState
+from skdeepbm.training.settings import BackpropSettings
 from skdeepbm.training.trainer import Hooks
 
 METHODS = {"lbfgs": "L-BFGS-B", "cg": "CG"}
@@ -50,6 +49,14 @@ class SolverSettings(BackpropSettings):
     n_line_searches: int | None = None
     tolerance: float = 1e-6
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.name in UNUSED and getattr(self, field.name) != field.default:
+                raise ValueError(
+                    f"The solver {self.solver!r} needs a loss that stands still: "
+                    f"{field.name}={getattr(self, field.name)!r} goes with gradient descent only."
+                )
+
 
 class SolverTrainer(BackpropTrainer):
     """Trains a network in place by minimisation with line searches.
@@ -66,23 +73,6 @@ class SolverTrainer(BackpropTrainer):
     """
 
     settings: SolverSettings
-
-    def __init__(
-        self,
-        network: Network,
-        settings: SolverSettings,
-        state: TrainingState,
-        seed: np.random.SeedSequence,
-        targets: Any,
-    ) -> None:
-        defaults = {field.name: field.default for field in fields(settings)}
-        for name in UNUSED:
-            if getattr(settings, name) != defaults[name]:
-                raise ValueError(
-                    f"The solver {settings.solver!r} needs a loss that stands still: "
-                    f"{name}={getattr(settings, name)!r} goes with gradient descent only."
-                )
-        super().__init__(network, settings, state, seed, targets)
 
     def step(self, batch: Batch) -> None:
         n_iterations = self.settings.n_line_searches or 1
