@@ -85,8 +85,15 @@ class DBNModelMixin(BoltzmannBase):
                 f"The components_ of the rbms_ of {type(self).__name__} have the shapes {stack}, "
                 "but each must have a column for every unit of the one below."
             )
+        n_classes = np.shape(self.rbms_[-1].label_components_)[-1]
+        if n_classes != len(self.classes_):
+            raise ValueError(
+                f"The shapes of classes_ ({len(self.classes_)},) and of the label_components_ of "
+                f"the last of the rbms_ of {type(self).__name__}, (n_components, {n_classes}), do "
+                "not fit."
+            )
         if self._is_classifier_network:
-            sizes.append(len(self.classes_))
+            sizes.append(n_classes)
         found = [
             (np.shape(w), np.shape(b)) for w, b in zip(self.coefs_, self.intercepts_, strict=False)
         ]

@@ -440,8 +440,12 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit_codes(self, X: Any, codes: np.ndarray, n_classes: int) -> Self:
-        """`fit` as the top of a deep model: labels are 0 to ``n_classes - 1``, or -1 for none."""
-        self._fit(X, codes, classes=np.arange(n_classes))
+        """`fit` as the top of a deep model: labels are 0 to ``n_classes - 1``, or -1 for none.
+
+        Rows stay in the order they have: one that depends on their last bits would make another
+        model of sparse rows than of dense ones.
+        """
+        self._fit(X, codes, classes=np.arange(n_classes), in_order=True)
         return self
 
     def transform(self, X: Any) -> Any:

@@ -35,8 +35,8 @@ def recovered_labels(rbm: RBM, x: Array, n_steps: int, stream: Stream) -> Array:
     xp, n_labels = rbm.backend.xp, labels.size
     weights = rbm.weights[features.size :, :]
     from_x = rbm.backend.matmul(features.couple(x), rbm.weights[: features.size, :])
-    y = xp.full((x.shape[0], n_labels), 1.0 / n_labels, dtype=from_x.dtype)
-    total = xp.zeros_like(y)
+    total = rbm.backend.zeros((int(x.shape[0]), n_labels), from_x.dtype)
+    y = total + 1.0 / n_labels
     for step in range(n_steps):
         h = rbm.hidden.sample(from_x + rbm.backend.matmul(y, weights), stream)
         p = xp.zeros_like(y)
