@@ -19,6 +19,7 @@ import skdeepbm
 from benchmarks import (
     backprop_speed,
     classification_rbm,
+    dbn,
     features,
     grid,
     likelihood,
@@ -277,6 +278,17 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         lambda: topic_stream.run(_quick),
         topic_stream.form,
     ),
+    "dbn_backprop": (
+        "Deep belief net, backpropagation",
+        lambda: dbn.run_backprop(_quick),
+        dbn.form_backprop,
+    ),
+    "dbn_up_down": (
+        "Deep belief net, up-down",
+        lambda: dbn.run_up_down(_quick),
+        dbn.form_up_down,
+    ),
+    "few_labels": ("Few labels", lambda: dbn.run_few_labels(_quick), dbn.form_few_labels),
 }
 
 

@@ -64,7 +64,7 @@ class FinetuningRun(ABC):
         if any(len(saved["slots"]) != n_slots for saved in self.state.optimizer.values()):
             # another optimiser than before: nothing of its state can be used
             self.state.optimizer = {}
-        self.rate = learning_rate(settings, self.state.epoch, n_epochs)
+        self.rate = learning_rate(settings, self.state.epoch, n_epochs, int(X.shape[0]))
         self.seed = np.random.SeedSequence(estimator._entropy, spawn_key=(TRAINING, 1))
         self.held_out: np.ndarray | None = None
         self.entries: list[dict[str, Any]] = []

@@ -31,11 +31,11 @@ class Falling:
         return self.start * (1.0 - min(max(epoch - self.first, 0) / self.n_epochs, 1.0))
 
 
-def learning_rate(settings: Any, first: int, n_epochs: int | None) -> Any:
+def learning_rate(settings: Any, first: int, n_epochs: int | None, n_rows: int) -> Any:
     """The learning rate; "auto" falls to 0 in every `fit`, and stays for single steps (None)."""
     if not isinstance(settings.learning_rate, str):
         return settings.learning_rate
-    start = 0.02
+    start = min(0.003 * rows_per_batch(settings, n_rows), 0.3)
     if isinstance(settings, Backprop):
         start = 1e-3 if settings.optimizer == "adam" else 0.1
     return start if n_epochs is None else Falling(start, first, max(n_epochs, 1))

@@ -160,7 +160,9 @@ class WakeSleep(BaseEstimator):
         Number of epochs.
 
     learning_rate : "auto", float, sequence or callable, default="auto"
-        Step size. ``"auto"`` falls linearly, from 0.02 to 0 over `n_iter` epochs.
+        Step size. ``"auto"`` falls linearly to 0 over `n_iter` epochs, from 0.003 times the number
+        of rows in a batch (at most 0.3). Higher rates classify better, lower ones give a better
+        likelihood.
 
     momentum : float, sequence or callable, default=0.0
         Share of the last step that is kept.
