@@ -1,7 +1,7 @@
 """MNIST with deep belief nets: backpropagation, the up-down algorithm, few labels, dreams.
 
 60,000 rows to train, 10,000 to test, grey values as probabilities. Settings were chosen on 10,000
-of the 60,000 rows, which then took part in training; the test rows were not looked at before.
+of the 60,000 rows, which then took part in training.
 """
 
 import copy
@@ -35,7 +35,7 @@ def error(model: Any, X: np.ndarray, y: np.ndarray) -> float:
 
 
 def run_backprop(quick: bool = False) -> list[dict[str, Any]]:
-    """Test error of 500-500-2000 with backpropagation, with and without dropout."""
+    """Test error of 500-500-2000 before and after backpropagation."""
     X, y, X_test, y_test = mnist()
     n_iter, n_fine = (1, 1) if quick else (20, 70)
     rows = []
