@@ -15,6 +15,8 @@ from skdeepbm.evaluation.belief_bound import belief_bound
 from skdeepbm.evaluation.partition import LogPartition
 from skdeepbm.training import Rows
 
+# elements of a chunk of rows
+_CHUNK = 2**22
 # draws of the recognition distribution for each row's bound
 _BOUND_DRAWS = 20
 
@@ -158,7 +160,7 @@ class DBNGenerativeMixin(DBNModelMixin):
         if n_gibbs_steps > 1:
             stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
         rows = Rows(backend, X, dtype)
-        size, pieces = max(1, 2**22 // self._width), []
+        size, pieces = max(1, _CHUNK // self._width), []
         with backend.quiet():
             for start in range(0, rows.n_rows, size):
                 v = rows.part(start, min(start + size, rows.n_rows))
