@@ -74,18 +74,22 @@ def backprop_trainer(
 
 
 def held_out_rows(estimator: Any, settings: Backprop, X: Any, codes: np.ndarray) -> np.ndarray:
-    """Labelled rows that are kept from training, the same share of every class.
+    """Labelled rows that are kept from training: the same share of every class, but at least one.
 
     Equal rows of equal label, such as those that weights repeat, are held out all or not at all.
     """
     _, first, inverse = np.unique(row_keys(X, codes), return_index=True, return_inverse=True)
     kinds = np.flatnonzero(codes[first] >= 0)
+    present = codes[first][kinds]
     words = np.random.SeedSequence(estimator._entropy, spawn_key=(VALIDATION,))
     try:
         _, chosen = train_test_split(
             kinds,
-            test_size=settings.validation_fraction,
-            stratify=codes[first][kinds],
+            # of few rows, one of each class
+            test_size=max(
+                round(settings.validation_fraction * kinds.size), np.unique(present).size
+            ),
+            stratify=present,
             random_state=int(words.generate_state(1)[0]),
         )
     except ValueError as error:

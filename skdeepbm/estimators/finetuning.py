@@ -67,7 +67,7 @@ class Backprop(BaseEstimator):
 
     validation_fraction : float, default=0.1
         Share of the labelled rows that is held out with ``early_stopping=True``; classes have
-        equal shares.
+        equal shares, and at least one row each. Equal rows are held out all or not at all.
 
     n_iter_no_change : int, default=10
         See `early_stopping`.
