@@ -67,20 +67,22 @@ LABELS = [
 
 # one check wants three standardised clusters in a plane told apart, to 83 %: Bernoulli units, which
 # clip half of that, need backpropagation; Gaussian ones manage without
-PLANE = RBMTransformer(visible="gaussian", n_iter=60, learning_rate=0.03)
-DRAWN = RBMTransformer(n_iter=100, visible_states="draw")
+PLANE = RBMTransformer(visible="gaussian", n_iter=60, learning_rate=0.08, batch_size=30)
+DRAWN = RBMTransformer(n_iter=100, visible_states="draw", learning_rate=0.3, batch_size=30)
 DEEP = [
     DBNClassifier((8, 6)),
     DBNClassifier(
         (8, 6),
-        rbm=[clone(PLANE).set_params(n_iter=5), RBMTransformer(n_iter=5)],
+        rbm=[RBMTransformer(visible="gaussian", n_iter=5), RBMTransformer(n_iter=5)],
         finetuning=Backprop(n_iter=20, learning_rate=0.3),
     ),
     DBNClassifier(
         (8, 6), rbm=RBMTransformer(n_iter=2), finetuning=Backprop(n_iter=40, optimizer="lbfgs")
     ),
     DBNClassifier(
-        8, rbm=clone(PLANE).set_params(n_iter=50, visible_states="draw"), finetuning=None
+        8,
+        rbm=clone(PLANE).set_params(n_iter=50, learning_rate=0.05, visible_states="draw"),
+        finetuning=None,
     ),
     DBNClassifier((8, 6), rbm=[PLANE, DRAWN], finetuning=WakeSleep(n_iter=3)),
 ]
