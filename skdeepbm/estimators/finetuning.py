@@ -184,7 +184,8 @@ class WakeSleep(BaseEstimator):
 
     persistent : bool, default=False
         Whether the chains of the top RBM go on from batch to batch, rather than begin at the
-        data.
+        data. With ``n_gibbs_steps=1`` and a third of the learning rate, this gave the better
+        classifier and by far the better dreams on MNIST, in 45 epochs.
 
     optimizer : {"sgd", "nesterov", "adam"}, default="sgd"
         Rule of the ascent.
