@@ -7,6 +7,8 @@ VENV_OLDEST ?= .venv-oldest
 
 # Arguments for pytest, as in: make test PYTEST_ARGS="-k sparse -x"
 PYTEST_ARGS ?=
+# A worker for each core, and one thread of BLAS for each worker.
+RUN_TESTS := -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 # The oldest numpy and pandas have wheels for Python up to 3.12.
 OLDEST := requirements/oldest.txt
@@ -36,10 +38,10 @@ demo: $(VENV)/.stamp-demo
 	$(BIN)/python examples/plot_quickstart.py
 
 test: $(VENV)/.stamp-tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python $(RUN_TESTS)
 
 test-oldest: $(VENV_OLDEST)/.stamp-tests
-	$(VENV_OLDEST)/bin/python -m pytest $(PYTEST_ARGS)
+	OPENBLAS_NUM_THREADS=1 $(VENV_OLDEST)/bin/python $(RUN_TESTS)
 
 lint: $(VENV)/.stamp-lint
 	$(BIN)/ruff check .
