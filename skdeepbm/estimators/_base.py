@@ -19,7 +19,7 @@ from skdeepbm.models.units import UNITS
 from skdeepbm.training import Rows
 
 # elements of a chunk of rows that is dense or on the device at one time
-_CHUNK = 2**22
+CHUNK = 2**22
 
 # what the random numbers of one seed are for; no two uses share a stream
 TRAINING, GIBBS, SAMPLE, PARTITION, VALIDATION = 1, 2, 3, 4, 5
@@ -142,6 +142,18 @@ class BoltzmannBase(
             )
         return backend, X, model
 
+    def _expected_visible(self, X: Any, part: Callable[[Any], Any]) -> Any:
+        """Expected visible values given hidden ones, of the part of the model that is asked for."""
+        backend, X, model = self._prepare_hidden(X)
+        model = part(model)
+        return self._apply_rows(
+            backend,
+            X,
+            host_dtype(model.weights),
+            lambda h: model.visible.mean(model.visible_input(h)),
+            max(model.visible.size, model.hidden.size),
+        )
+
     def _rowwise(self, X: Any, method: Callable[[Any, Array], Array], warn: bool = True) -> Any:
         """``method(model, rows)`` for all rows of ``X``, a chunk at a time."""
         backend, X, model = self._prepare(X, warn)
@@ -159,7 +171,7 @@ class BoltzmannBase(
         The result lies on the host, unless ``X`` is an array of ``backend``.
         """
         rows = Rows(backend, X, dtype)
-        size = max(1, _CHUNK // max(width, 1))
+        size = max(1, CHUNK // max(width, 1))
         starts = range(0, X.shape[0], size)
         with backend.quiet():
             pieces = [function(rows.part(i, min(i + size, X.shape[0]))) for i in starts]

@@ -8,15 +8,14 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array, owner_of
-from skdeepbm.estimators._base import PARTITION, SAMPLE, host_dtype
+from skdeepbm.estimators._base import CHUNK, PARTITION, SAMPLE, host_dtype
 from skdeepbm.estimators._dbn_model import DBNModelMixin
 from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.estimators._labels import codes_of_labels, one_hot
 from skdeepbm.evaluation.belief_bound import belief_bound
 from skdeepbm.evaluation.partition import LogPartition
 from skdeepbm.training import Rows
 
-# elements of a chunk of rows
-_CHUNK = 2**22
 # draws of the recognition distribution for each row's bound
 _BOUND_DRAWS = 20
 
@@ -37,10 +36,11 @@ class DBNGenerativeMixin(DBNModelMixin):
 
         Parameters
         ----------
-        labels : array-like of shape (n_samples,) or None, default=None
-            Class of each row, held fixed in every step. None leaves the label units free.
+        labels : class, array-like of shape (n_samples,) or None, default=None
+            Class of each row, held fixed in every step; one class is that of all rows. None leaves
+            the label units free.
         n_samples : int or None, default=None
-            Number of rows where `labels` is None; None means one.
+            Number of rows; None means as many as `labels`, and 1 without those.
         n_gibbs_steps : int, default=1000
             Steps of the top RBM, from independent units with its visible biases.
         values : {"mean", "draw"}, default="mean"
@@ -80,12 +80,7 @@ class DBNGenerativeMixin(DBNModelMixin):
                 f"values='draw' of {type(self).__name__}.sample is not defined for counts: nothing "
                 "says how many words a document has. Use values='mean', the shares of words."
             )
-        codes = None if labels is None else self._codes_of(labels)
-        if codes is not None and n_samples not in (None, codes.size):
-            raise ValueError(
-                f"sample of {type(self).__name__} got {codes.size} labels and "
-                f"n_samples={n_samples}: give one of the two, or equal numbers."
-            )
+        codes = None if labels is None else codes_of_labels(self, labels, n_samples)
         n = codes.size if codes is not None else 1 if n_samples is None else n_samples
         check_count(self, "n_samples", n)
         backend = self._resolve_backend(fitted=True)
@@ -93,29 +88,13 @@ class DBNGenerativeMixin(DBNModelMixin):
         net = self._belief_net(backend, dtype)
         stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
         with backend.quiet():
-            hot = None if codes is None else backend.asarray(self._one_hot(codes, dtype))
+            hot = (
+                None
+                if codes is None
+                else backend.asarray(one_hot(codes, len(self.classes_), dtype))
+            )
             found = net.generate(hot, n, n_gibbs_steps, stream)
         return backend.to_host(found.mean if values == "mean" else found.drawn)
-
-    def _codes_of(self, labels: Any) -> np.ndarray:
-        given = np.asarray(labels)
-        if given.ndim != 1:
-            raise ValueError(
-                f"labels of {type(self).__name__}.sample must have one dimension, a class for each "
-                f"row; got shape {given.shape}."
-            )
-        known = {label: code for code, label in enumerate(self.classes_.tolist())}
-        unknown = [label for label in given.tolist() if label not in known]
-        if unknown:
-            raise ValueError(
-                f"labels of {type(self).__name__}.sample hold {unknown[0]!r}, which is none of "
-                f"classes_ {self.classes_.tolist()}."
-            )
-        return np.array([known[label] for label in given.tolist()], dtype=np.intp)
-
-    def _one_hot(self, codes: np.ndarray, dtype: Any) -> np.ndarray:
-        """One row for each code; zeros for -1."""
-        return (codes[:, None] == np.arange(len(self.classes_))).astype(dtype)
 
     def reconstruct(
         self, X: Any, mask: Any = None, n_gibbs_steps: int = 1, *, random_state: Any = None
@@ -139,6 +118,27 @@ class DBNGenerativeMixin(DBNModelMixin):
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        TypeError
+            If the visible units are counts.
+        ValueError
+            If `mask` has another shape than `X`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_digits
+        >>> from skdeepbm import DBNClassifier, RBMTransformer
+        >>> X, y = load_digits(return_X_y=True)
+        >>> rbm = RBMTransformer(n_iter=2)
+        >>> dbn = DBNClassifier(32, rbm=rbm, finetuning=None, random_state=0).fit(X / 16, y)
+        >>> known = np.arange(64) < 32  # the upper half of each image
+        >>> mask = np.tile(known, (5, 1))
+        >>> filled = dbn.reconstruct(X[:5] / 16, mask)
+        >>> bool((filled[:, known] == X[:5, known] / 16).all())
+        True
         """
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
         backend, X, net = self._prepare_net(X)
@@ -160,7 +160,7 @@ class DBNGenerativeMixin(DBNModelMixin):
         if n_gibbs_steps > 1:
             stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
         rows = Rows(backend, X, dtype)
-        size, pieces = max(1, _CHUNK // self._width), []
+        size, pieces = max(1, CHUNK // self._width), []
         with backend.quiet():
             for start in range(0, rows.n_rows, size):
                 v = rows.part(start, min(start + size, rows.n_rows))

@@ -41,8 +41,8 @@ class DBNModelMixin(BoltzmannBase):
 
     ``coefs_`` and ``intercepts_`` are the upward pass. After backpropagation they are a whole
     classifier, and what generates is the stack of ``rbms_`` as earlier training left it, with
-    ``recognition_coefs_`` where that was up-down training; otherwise
-    they are the recognition weights of the generative model, up to the penultimate layer.
+    ``recognition_coefs_`` where that was up-down training; otherwise they are the recognition
+    weights of the generative model, up to the penultimate layer.
     """
 
     hidden_layer_sizes: Any

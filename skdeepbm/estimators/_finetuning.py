@@ -19,6 +19,7 @@ from skdeepbm.estimators._finetuning_settings import (
     rows_per_batch,
 )
 from skdeepbm.estimators._fitting import EpochHooks
+from skdeepbm.estimators._labels import one_hot
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
 from skdeepbm.exceptions import DivergenceError
 from skdeepbm.training import Rows, TrainingState
@@ -83,10 +84,9 @@ class FinetuningRun(ABC):
 
     # -- what both have in common --------------------------------------------------------
 
-    def one_hot(self) -> np.ndarray:
-        """Targets: one row for each row of X, zeros where it has no label."""
-        n_classes = len(self.estimator.classes_)
-        return (self.codes[:, None] == np.arange(n_classes)).astype(self.dtype)
+    def targets(self) -> np.ndarray:
+        """One-hot rows; zeros where there is no label."""
+        return one_hot(self.codes, len(self.estimator.classes_), self.dtype)
 
     def host(self, array: Any) -> np.ndarray:
         dtype = self.estimator.coefs_[0].dtype if self.estimator.coefs_ else host_dtype(self.X)
@@ -180,7 +180,7 @@ class BackpropRun(FinetuningRun):
         if settings.early_stopping and n_epochs is not None:
             self.held_out = held_out_rows(estimator, settings, X, codes)
         trainer, own = backprop_trainer(settings, codes.size, self.rate)
-        self.trainer = trainer(network, own, self.state, self.seed, self.one_hot())
+        self.trainer = trainer(network, own, self.state, self.seed, self.targets())
 
     def early_stopping(self) -> EarlyStopping | None:
         if not self.settings.early_stopping:
@@ -227,7 +227,7 @@ class WakeSleepRun(FinetuningRun):
         given |= {"learning_rate": self.rate, "batch_size": rows_per_batch(settings, codes.size)}
         own = WakeSleepSettings(**given)
         net = estimator._belief_net(backend, self.dtype, copy_arrays=True)
-        self.trainer = WakeSleepTrainer(net, own, self.state, self.seed, self.one_hot())
+        self.trainer = WakeSleepTrainer(net, own, self.state, self.seed, self.targets())
 
     def arrays(self) -> dict[str, Any]:
         net = self.trainer.net

@@ -34,15 +34,7 @@ class GenerativeMixin(BoltzmannBase):
         -------
         X_original : ndarray of shape (n_samples, n_features)
         """
-        backend, X, model = self._prepare_hidden(X)
-        n_hidden, n_visible = model.hidden.size, model.visible.size
-        return self._apply_rows(
-            backend,
-            X,
-            host_dtype(model.weights),
-            lambda h: model.visible.mean(model.visible_input(h)),
-            max(n_visible, n_hidden),
-        )
+        return self._expected_visible(X, lambda model: model)
 
     def reconstruct(self, X: Any, n_gibbs_steps: int = 1) -> Any:
         """Expected visible values after deterministic passes up and down.

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepbm.backends import Array, Backend, owner_of
 from skdeepbm.estimators._base import SAMPLE, BoltzmannBase, host_dtype
 from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.estimators._labels import codes_of_labels, one_hot
 from skdeepbm.models.labels import (
     feature_rbm,
     hidden_mean_given_features,
@@ -104,15 +105,7 @@ class LabelGenerationMixin(BoltzmannBase):
         -------
         X_original : ndarray of shape (n_samples, n_features)
         """
-        backend, X, rbm = self._prepare_hidden(X)
-        model = feature_rbm(rbm)
-        return self._apply_rows(
-            backend,
-            X,
-            host_dtype(model.weights),
-            lambda h: model.visible.mean(model.visible_input(h)),
-            max(model.visible.size, model.hidden.size),
-        )
+        return self._expected_visible(X, feature_rbm)
 
     def reconstruct(self, X: Any, n_gibbs_steps: int = 1) -> Any:
         """Expected features after deterministic passes up and down, the label summed out.
@@ -188,7 +181,7 @@ class LabelGenerationMixin(BoltzmannBase):
         """
         check_is_fitted(self, self._fitted_names)
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
-        codes = None if labels is None else self._label_codes(labels, n_samples)
+        codes = None if labels is None else codes_of_labels(self, labels, n_samples)
         n_samples = (1 if codes is None else codes.size) if n_samples is None else n_samples
         check_count(self, "n_samples", n_samples)
         backend, rbm, x = self._sampling_start(init, n_samples)
@@ -200,7 +193,7 @@ class LabelGenerationMixin(BoltzmannBase):
         if codes is None:
             x, codes = self._free_sample(rbm, x, n_gibbs_steps, stream)
         else:
-            hot = np.eye(len(self.classes_), dtype=host_dtype(rbm.weights))[codes]
+            hot = one_hot(codes, len(self.classes_), host_dtype(rbm.weights))
             x = clamped_chain(rbm, x, backend.asarray(hot), n_gibbs_steps, stream)
         found = self._out(backend, init, x)
         return (found, self.classes_[codes]) if return_labels else found
@@ -215,25 +208,6 @@ class LabelGenerationMixin(BoltzmannBase):
         gibbs_chain(rbm, h, n_steps, stream, v, backend.empty(tuple(h.shape), dtype))
         n_features = x.shape[1]
         return v[:, :n_features], backend.to_host(v[:, n_features:]).argmax(axis=1)
-
-    def _label_codes(self, labels: Any, n_samples: Any) -> np.ndarray:
-        """Indices of given classes, one for each row."""
-        owner, name = owner_of(labels), type(self).__name__
-        given = np.asarray(labels if owner is None else owner.to_host(labels))
-        if given.ndim == 0:
-            given = np.repeat(given.reshape(1), 1 if n_samples is None else n_samples)
-        if given.ndim != 1 or (n_samples is not None and given.size != n_samples):
-            raise ValueError(
-                f"labels of {name}.sample have shape {given.shape}, but one class or "
-                f"({n_samples if n_samples is not None else 'n_samples'},) is needed."
-            )
-        unknown = given[~np.isin(given, self.classes_)]
-        if unknown.size:
-            raise ValueError(
-                f"labels of {name}.sample hold {unknown.tolist()[0]!r}, which is none of the "
-                f"classes {self.classes_.tolist()}."
-            )
-        return np.searchsorted(self.classes_, given)
 
     def _sampling_start(self, init: Any, n_samples: int) -> tuple[Backend, RBM, Array | None]:
         """Backend, model and the features to start from, if they are given."""

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _check_y
 
 from skdeepbm.backends import owner_of
+from skdeepbm.estimators._hyperparameters import check_count
 
 # elements that are hashed together
 _CHUNK = 2**20
@@ -111,6 +112,42 @@ def encode_labels(estimator: Any, y: Any, classes: Any = None) -> tuple[np.ndarr
     codes = np.full(y.size, -1, dtype=np.intp)
     codes[~missing] = np.searchsorted(classes, labelled.astype(classes.dtype, copy=False))
     return classes, codes
+
+
+def one_hot(codes: np.ndarray, n_classes: int, dtype: Any) -> np.ndarray:
+    """One row for each code; zeros for -1."""
+    return (codes[:, None] == np.arange(n_classes)).astype(dtype)
+
+
+def codes_of_labels(estimator: Any, labels: Any, n_samples: int | None) -> np.ndarray:
+    """Positions in ``classes_`` of the labels that `sample` was given, one for each row.
+
+    One class alone is that of all rows.
+
+    Raises
+    ------
+    ValueError
+        If a label is no class, or if their number is not ``n_samples``.
+    """
+    if n_samples is not None:
+        check_count(estimator, "n_samples", n_samples)
+    owner, name = owner_of(labels), type(estimator).__name__
+    given = np.asarray(labels if owner is None else owner.to_host(labels))
+    if given.ndim == 0:
+        given = np.repeat(given.reshape(1), 1 if n_samples is None else n_samples)
+    if given.ndim != 1 or (n_samples is not None and given.size != n_samples):
+        raise ValueError(
+            f"labels of {name}.sample have shape {given.shape}, but one class or "
+            f"({n_samples if n_samples is not None else 'n_samples'},) is needed."
+        )
+    known = {label: code for code, label in enumerate(estimator.classes_.tolist())}
+    unknown = [label for label in given.tolist() if label not in known]
+    if unknown:
+        raise ValueError(
+            f"labels of {name}.sample hold {unknown[0]!r}, which is none of the classes "
+            f"{estimator.classes_.tolist()}."
+        )
+    return np.array([known[label] for label in given.tolist()], dtype=np.intp)
 
 
 def _is_marked(y: np.ndarray, marker: Any) -> np.ndarray:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from skdeepbm.backends import Array, Stream
+from skdeepbm.models.labels import feature_rbm, label_units, label_weights
 from skdeepbm.models.rbm import RBM
-from skdeepbm.models.units import JointUnits
 
 
 def recovered_labels(rbm: RBM, x: Array, n_steps: int, stream: Stream) -> Array:
@@ -29,12 +29,9 @@ def recovered_labels(rbm: RBM, x: Array, n_steps: int, stream: Stream) -> Array:
     log_p : array of shape (n_rows, n_labels)
         In nats; its exponentials sum to one in every row.
     """
-    joint = rbm.visible
-    assert isinstance(joint, JointUnits)
-    features, labels = joint.parts
+    labels, weights = label_units(rbm), label_weights(rbm)
     xp, n_labels = rbm.backend.xp, labels.size
-    weights = rbm.weights[features.size :, :]
-    from_x = rbm.backend.matmul(features.couple(x), rbm.weights[: features.size, :])
+    from_x = feature_rbm(rbm).hidden_input(x)
     total = rbm.backend.zeros((int(x.shape[0]), n_labels), from_x.dtype)
     y = total + 1.0 / n_labels
     for step in range(n_steps):

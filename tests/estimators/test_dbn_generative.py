@@ -137,6 +137,13 @@ def test_seeds_of_dreams(finetuning, small, blobs):
     assert (one != two).any()
 
 
+def test_one_label_for_all_dreams(trained):
+    model = trained[0]
+    found = model.sample(3, 4, n_gibbs_steps=5)
+    np.testing.assert_array_equal(found, model.sample([3] * 4, n_gibbs_steps=5))
+    assert model.sample(3, n_gibbs_steps=5).shape == (1, found.shape[1])
+
+
 def test_labels_of_dreams(trained):
     """Dreams of a class look like it to a judge who has never seen the model."""
     from sklearn.neighbors import KNeighborsClassifier
@@ -151,12 +158,13 @@ def test_labels_of_dreams(trained):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"labels": [0, 7]}, r"hold 7, which is none of classes_ \[0, 1, 2\]"),
+        ({"labels": [0, 7]}, r"hold 7, which is none of the classes \[0, 1, 2\]"),
         ({"labels": ["0"]}, "hold '0', which is none"),
-        ({"labels": 1}, "must have one dimension"),
-        ({"labels": [[1]]}, "must have one dimension"),
+        ({"labels": 7}, "hold 7, which is none"),
+        ({"labels": [[1]]}, r"shape \(1, 1\), but one class or"),
+        ({"labels": 1, "n_samples": 0}, "n_samples must be an integer of at least 1"),
         ({"labels": []}, "at least 1"),
-        ({"labels": [0, 1], "n_samples": 3}, "got 2 labels and n_samples=3"),
+        ({"labels": [0, 1], "n_samples": 3}, r"shape \(2,\), but one class or \(3,\)"),
         ({"n_samples": 0}, "n_samples must be an integer of at least 1"),
         ({"n_samples": 2.5}, "n_samples must be an integer of at least 1"),
         ({"n_gibbs_steps": 0}, "n_gibbs_steps must be an integer of at least 1"),
@@ -242,8 +250,8 @@ def test_rows_in_parts(small, blobs, monkeypatch):
     model = fitted(small, blobs, None)
     mask = np.arange(6400).reshape(100, 64) % 3 > 0
     whole = model.reconstruct(small, mask), model.predict_proba(small), model.transform(small)
-    monkeypatch.setattr("skdeepbm.estimators._dbn_generative._CHUNK", 2000)
-    monkeypatch.setattr("skdeepbm.estimators._base._CHUNK", 2000)
+    monkeypatch.setattr("skdeepbm.estimators._dbn_generative.CHUNK", 2000)
+    monkeypatch.setattr("skdeepbm.estimators._base.CHUNK", 2000)
     parts = model.reconstruct(small, mask), model.predict_proba(small), model.transform(small)
     for a, b in zip(parts, whole, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9)

@@ -167,6 +167,6 @@ def test_rows_are_never_made_dense_together(container, algorithm, monkeypatch):
     rbm = RBMTransformer(2, n_iter=1, batch_size=BATCH, algorithm=algorithm, random_state=0).fit(X)
     rbm.partial_fit(X[:BATCH]).transform(X)
     # what is dense by nature comes in chunks
-    monkeypatch.setattr("skdeepbm.estimators._base._CHUNK", BATCH * X.shape[1])
+    monkeypatch.setattr("skdeepbm.estimators._base.CHUNK", BATCH * X.shape[1])
     assert rbm.free_energy(X).shape == (300,)
     assert dense_rows
