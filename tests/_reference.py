@@ -632,18 +632,18 @@ class TinyNetwork:
             )
         return Network(layers)
 
-    def inputs(self, x):
-        """Total inputs of each layer, biases included."""
+    def inputs(self, x, noise=None):
+        """Total inputs of each layer, biases and noise (by layer) included."""
         found = []
         for i, (w, b, kind) in enumerate(zip(self.coefs, self.intercepts, self.kinds, strict=True)):
             times = x.sum(axis=1, keepdims=True) if self.replicated and i == 0 else 1.0
-            found.append(x @ w + times * b)
+            found.append(x @ w + times * b + (noise or {}).get(i, 0.0))
             x = mean_of(kind, found[-1])
         return found
 
-    def losses(self, x, target):
+    def losses(self, x, target, noise=None):
         """Minus the log-density of each row's target."""
-        a, kind = self.inputs(x)[-1], self.kinds[-1]
+        a, kind = self.inputs(x, noise)[-1], self.kinds[-1]
         if kind == "bernoulli":
             return (np.logaddexp(0.0, a) - target * a).sum(axis=1)
         if kind == "gaussian":
@@ -653,9 +653,18 @@ class TinyNetwork:
         parts = group_slices(GROUPS) if kind == "groups" else [slice(None)]
         return sum(logsumexp(a[:, i], axis=1) - (target[:, i] * a[:, i]).sum(axis=1) for i in parts)
 
-    def loss(self, x, target, weight_decay=0.0):
-        penalty = sum((w**2).sum() for w in self.coefs)
-        return self.losses(x, target).mean() + 0.5 * weight_decay * penalty
+    def loss(self, x, target, weight_decay=0.0, noise=None, sparse=(), rho=0.1, cost=0.0):
+        """Mean loss with penalties: of weights, and of the layers ``sparse``."""
+        penalty = 0.5 * weight_decay * sum((w**2).sum() for w in self.coefs)
+        for i in sparse:
+            h = mean_of(self.kinds[i], self.inputs(x, noise)[i])
+            if self.kinds[i] in ("relu", "gaussian"):
+                penalty += cost * np.abs(h).sum() / len(h)
+            else:
+                q = h.mean(axis=0)
+                on, off = rho * np.log(rho / q), (1 - rho) * np.log((1 - rho) / (1 - q))
+                penalty += cost * (on + off).sum()
+        return self.losses(x, target, noise).mean() + penalty
 
     def parameters(self):
         """Parameters by the trainer's names."""
@@ -664,7 +673,7 @@ class TinyNetwork:
             found[f"coefs {i}"], found[f"intercepts {i}"] = w, b
         return found
 
-    def gradient(self, x, target, weight_decay=0.0, step=1e-5):
+    def gradient(self, x, target, weight_decay=0.0, step=1e-5, **options):
         """Gradient of :meth:`loss` by central differences."""
         found = {}
         for name, array in self.parameters().items():
@@ -673,7 +682,7 @@ class TinyNetwork:
                 kept, ends = array[place], []
                 for sign in (1.0, -1.0):
                     array[place] = kept + sign * step
-                    ends.append(self.loss(x, target, weight_decay))
+                    ends.append(self.loss(x, target, weight_decay, **options))
                 array[place] = kept
                 found[name][place] = (ends[0] - ends[1]) / (2 * step)
         return found

@@ -11,6 +11,7 @@ import numpy as np
 from skdeepbm.backends import Array
 from skdeepbm.models.network import Network
 from skdeepbm.models.units import SoftmaxUnits, Units
+from skdeepbm.training.activity import ActivityPenalty
 from skdeepbm.training.batches import Batch, Rows
 from skdeepbm.training.monitor import monitored_rows, norm_and_movement
 from skdeepbm.training.penalties import constrain_norm
@@ -22,6 +23,8 @@ from skdeepbm.training.trainer import Trainer
 BACKPROP_MEASURES = (
     "loss",
     "validation_loss",
+    "squared_error",
+    "validation_squared_error",
     "error",
     "validation_error",
     "weight_norm",
@@ -64,7 +67,15 @@ class BackpropTrainer(Trainer):
         backend = network.backend
         super().__init__(backend, settings, state, seed)
         self.network = network
-        self.flow = Propagation(network, self.stream, settings.dropout, settings.input_dropout)
+        self.penalties = self._penalties() if settings.sparsity_cost else {}
+        self.flow = Propagation(
+            network,
+            self.stream,
+            settings.dropout,
+            settings.input_dropout,
+            settings.noise,
+            self.penalties,
+        )
         dtype = backend.to_host(network.layers[0].units.bias).dtype
         self.targets = None if targets is None else Rows(backend, targets, dtype)
         self._steps: dict[int, Array] = {}
@@ -80,11 +91,31 @@ class BackpropTrainer(Trainer):
             found[f"intercepts {i}"] = layer.units.bias
         return found
 
-    def carried(self) -> None:
-        """Nothing: batches leave no trace but the parameters."""
+    def _penalties(self) -> dict[int, ActivityPenalty]:
+        """Penalties of the layers that are to be sparse; they go on from the state."""
+        found = {}
+        for i in self.settings.sparse_layers:
+            units, saved = self.network.layers[i].units, self.state.memory.get(f"activity {i}")
+            activity = None if saved is None else self.backend.asarray(saved, units.bias.dtype)
+            found[i] = ActivityPenalty(units, self.settings, activity)
+        return found
 
-    def put_back(self, carried: Any) -> None:
-        pass
+    def carried(self) -> dict[int, Array | None]:
+        """The decayed activities of sparse layers; each step makes new arrays."""
+        return {i: penalty.activity for i, penalty in self.penalties.items()}
+
+    def put_back(self, carried: dict[int, Array | None]) -> None:
+        for i, activity in carried.items():
+            self.penalties[i].activity = activity
+
+    def save_state(self) -> TrainingState:
+        state = super().save_state()
+        state.memory = {
+            f"activity {i}": self.backend.to_host(activity)
+            for i, activity in self.carried().items()
+            if activity is not None
+        }
+        return state
 
     # -- a step --------------------------------------------------------------------------
 
@@ -157,20 +188,20 @@ class BackpropTrainer(Trainer):
         -------
         entry : dict
             ``loss``: minus the log-density of the targets in nats, averaged over rows, without
-            dropout and penalties; ``error``: share of rows whose largest output is not the largest
-            target, NaN unless the outputs are one softmax group; both of some of the rows that are
-            trained on. ``validation_loss`` and ``validation_error``: the same of all rows held out,
-            NaN without any. ``weight_norm``: for each layer, the mean over its units of the
-            Euclidean norm of their weights; ``weights_moved``: fraction of all weights that moved
-            by more than 1e-3.
+            dropout, noise and penalties; ``squared_error`` of the expected outputs: summed over
+            them, averaged over rows; ``error``: share of rows whose largest output is not the
+            largest target, NaN unless the outputs are one softmax group; all of some of the rows
+            that are trained on. ``validation_loss``, ``validation_squared_error`` and
+            ``validation_error``: the same of all rows held out, NaN without any. ``weight_norm``:
+            for each layer, the mean over its units of the Euclidean norm of their weights;
+            ``weights_moved``: fraction of all weights that moved by more than 1e-3.
         """
-        loss, error = mean_loss(self.network, watched())
-        entry: dict[str, Any] = {"loss": loss, "validation_loss": math.nan}
-        entry |= {"error": error, "validation_error": math.nan}
+        entry: dict[str, Any] = {}
+        for name, value in mean_loss(self.network, watched()).items():
+            entry[name], entry[f"validation_{name}"] = value, math.nan
         if held_out is not None:
-            entry["validation_loss"], entry["validation_error"] = mean_loss(
-                self.network, held_out()
-            )
+            for name, value in mean_loss(self.network, held_out()).items():
+                entry[f"validation_{name}"] = value
         norms, moved, size = [], 0.0, 0
         for i, layer in enumerate(self.network.layers):
             norm, part = norm_and_movement(layer.weights, before[f"coefs {i}"], self.backend)
@@ -181,23 +212,26 @@ class BackpropTrainer(Trainer):
         return entry
 
 
-def mean_loss(network: Network, examples: Examples) -> tuple[float, float]:
-    """Mean over rows of minus the log-density, and share of rows that are classified wrongly.
+def mean_loss(network: Network, examples: Examples) -> dict[str, float]:
+    """Minus the log-density, the squared error and the share of wrong classes, means over rows.
 
-    The latter is NaN unless the outputs are one softmax group.
+    The last is NaN unless the outputs are one softmax group.
     """
     xp, units = network.backend.xp, network.layers[-1].units
-    total, wrong, n_rows = 0.0, 0, 0
+    loss, square, wrong, n_rows = 0.0, 0.0, 0, 0
     for x, target in examples:
-        below = network.hidden(x)
-        a = network.layers[-1].input(below)
-        total -= float(xp.sum(units.log_density(target, a)))
+        a = network.layers[-1].input(network.hidden(x))
+        loss -= float(xp.sum(units.log_density(target, a)))
         if _is_one_group(units):
             guess = xp.argmax(a + units.bias, axis=1)
             wrong += int(xp.count_nonzero(guess != xp.argmax(target, axis=1)))
+        difference = units.mean(a) - target
+        square += float(xp.sum(difference * difference))
         n_rows += int(target.shape[0])
-    error = wrong / n_rows if n_rows and _is_one_group(units) else math.nan
-    return (total / n_rows if n_rows else math.nan), error
+    if not n_rows:
+        return {"loss": math.nan, "squared_error": math.nan, "error": math.nan}
+    error = wrong / n_rows if _is_one_group(units) else math.nan
+    return {"loss": loss / n_rows, "squared_error": square / n_rows, "error": error}
 
 
 def _is_one_group(units: Units) -> bool:

@@ -8,7 +8,7 @@ rest).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from skdeepbm.backends import Array, Counts, Stream
 from skdeepbm.models.network import Network
+from skdeepbm.training.activity import ActivityPenalty
 
 
 @dataclass
@@ -70,6 +71,10 @@ class Propagation:
     dropout, input_dropout : float, default=0.0
         Share of hidden units and of inputs that are silent in a row of :meth:`forward`; the others
         are divided by the share that speaks (Srivastava et al. 2014, section 10).
+    noise : tuple of float, default=()
+        For each layer, the standard deviation of Gaussian noise on the inputs of its units.
+    penalties : dict of int to ActivityPenalty or None, default=None
+        Of the values of hidden layers; what :meth:`backward` goes up is less these.
     """
 
     def __init__(
@@ -78,8 +83,12 @@ class Propagation:
         stream: Stream,
         dropout: float = 0.0,
         input_dropout: float = 0.0,
+        noise: tuple[float, ...] = (),
+        penalties: Mapping[int, ActivityPenalty] | None = None,
     ) -> None:
         self.network, self.backend, self.stream = network, network.backend, stream
+        self.noise = {layer: std for layer, std in enumerate(noise) if std > 0}
+        self.penalties = penalties or {}
         shares = [input_dropout, *(dropout for _ in network.layers[1:])]
         self.kept = {layer: 1.0 - share for layer, share in enumerate(shares) if share > 0}
         self.inputs: list[Any] = []
@@ -114,10 +123,22 @@ class Propagation:
             {layer: empty(widths[layer]) for layer in self.kept},
         )
 
-    def forward(self, x: Any) -> Array:
-        """Expected outputs for inputs, dense or :class:`skdeepbm.backends.Counts`."""
+    def draw_noise(self, n: int) -> dict[int, Array]:
+        """Noise on the inputs of layers for ``n`` rows."""
+        found = {}
+        for i, std in self.noise.items():
+            units = self.network.layers[i].units
+            found[i] = std * self.backend.normal((n, units.size), self.stream, units.bias.dtype)
+        return found
+
+    def forward(self, x: Any, noise: Mapping[int, Array] | None = None) -> Array:
+        """Expected outputs for inputs, dense or :class:`skdeepbm.backends.Counts`.
+
+        ``noise`` is what :meth:`draw_noise` returned earlier; None draws anew.
+        """
         self._now = now = self.buffers(int(x.shape[0]))
         layers = self.network.layers
+        noise = self.draw_noise(int(x.shape[0])) if noise is None else noise
         self.inputs = []
         for i, layer in enumerate(layers):
             if i in self.kept:
@@ -125,6 +146,8 @@ class Propagation:
             self.inputs.append(x)
             last = i + 1 == len(layers)
             a = layer.input(x, out=now.output_input if last else now.means[i])
+            if i in noise:
+                a += noise[i]
             x = layer.units.mean(a, out=now.means[i])
         return x
 
@@ -150,7 +173,7 @@ class Propagation:
     def backward(
         self, target: Array, scale: float, lowest: int = 0
     ) -> Iterator[tuple[int, Any, Array]]:
-        """Gradients of the summed log-density, from the last layer down to ``lowest``.
+        """Gradients of the summed log-density less penalties, from the last layer to ``lowest``.
 
         Parameters
         ----------
@@ -180,9 +203,16 @@ class Propagation:
                 below = self.backend.matmul(gradient, layers[i].weights.T, out=now.gradients[i - 1])
                 if i in self.kept:
                     below *= now.masks[i]
+                if i - 1 in self.penalties:
+                    below += scale * self.penalties[i - 1].ascent(now.means[i - 1])
                 below = layers[i - 1].units.mean_gradient(now.means[i - 1], below)
             yield i, self.inputs[i], gradient
             gradient = below
+
+    def penalty(self) -> float:
+        """Penalties of the rows of :meth:`forward`, in nats per row."""
+        assert self._now is not None
+        return sum(penalty.value(self._now.means[i]) for i, penalty in self.penalties.items())
 
     def weights_gradient(self, inputs: Any, gradient: Array, out: Array) -> Array:
         """Sum over rows of the outer products of inputs and gradients."""

@@ -72,6 +72,13 @@ class BackpropSettings(LoopSettings):
         Greatest Euclidean norm of the weights that lead to a unit.
     n_top_epochs : int
         Epochs at the start in which only the last layer is trained.
+    noise : tuple of float
+        For each layer, the standard deviation of Gaussian noise on the inputs of its units; no
+        entry means none.
+    sparse_layers : tuple of int
+        Hidden layers that are held mostly silent; see :class:`ActivityPenalty`.
+    sparsity_target, sparsity_cost, sparsity_decay : float
+        Of the penalty on them, in nats per row.
     """
 
     batch_size: int = 100
@@ -80,6 +87,11 @@ class BackpropSettings(LoopSettings):
     input_dropout: float = 0.0
     max_norm: float | None = None
     n_top_epochs: int = 0
+    noise: tuple[float, ...] = ()
+    sparse_layers: tuple[int, ...] = ()
+    sparsity_target: float = 0.1
+    sparsity_cost: float = 0.0
+    sparsity_decay: float = 0.9
 
 
 @dataclass

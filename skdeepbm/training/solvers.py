@@ -9,7 +9,7 @@ network is. In single precision the loss is known to seven digits, where line se
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -25,14 +25,16 @@ from skdeepbm.training.trainer import Hooks
 METHODS = {"lbfgs": "L-BFGS-B", "cg": "CG"}
 
 #: settings of backpropagation that a line search has no use for
-UNUSED = ("dropout", "input_dropout", "max_norm", "averaging")
+UNUSED = ("dropout", "input_dropout", "max_norm", "averaging", "sparsity_decay")
 
 
 @dataclass(frozen=True)
 class SolverSettings(BackpropSettings):
     """Hyper-parameters of the solvers, besides those of :class:`BackpropSettings` that they use.
 
-    These are ``batch_size``, ``shuffle``, ``weight_decay`` and ``n_top_epochs``.
+    These are ``batch_size``, ``shuffle``, ``weight_decay``, ``n_top_epochs``, ``noise``, which a
+    row keeps through a minimisation, and sparse layers, whose penalty is that of the rows that go
+    through the network together.
 
     Parameters
     ----------
@@ -45,6 +47,7 @@ class SolverSettings(BackpropSettings):
     """
 
     batch_size: int = 1000
+    sparsity_decay: float = 0.0
     solver: str = "cg"
     n_line_searches: int | None = None
     tolerance: float = 1e-6
@@ -131,6 +134,14 @@ class SolverTrainer(BackpropTrainer):
         """
         arrays, lowest = self._trained(), self.lowest
         last = self._vector(arrays)
+        # the same noise in every pass: the loss must stand still (Hinton & Salakhutdinov 2006)
+        noise: dict[int, dict[int, Array]] = {}
+
+        def noisy() -> Iterator[tuple[Batch, dict[int, Array]]]:
+            for i, batch in enumerate(batches()):
+                if i not in noise:
+                    noise[i] = self.flow.draw_noise(batch.n_rows)
+                yield batch, noise[i]
 
         def iterated(theta: np.ndarray) -> None:
             nonlocal last
@@ -145,7 +156,7 @@ class SolverTrainer(BackpropTrainer):
             options |= {"ftol": 64 * np.finfo(np.float64).eps, "maxfun": 50 * n_iterations}
         try:
             minimize(
-                lambda theta: self._loss(theta, arrays, lowest, batches(), n_rows),
+                lambda theta: self._loss(theta, arrays, lowest, noisy(), n_rows),
                 last,
                 jac=True,
                 method=METHODS[self.settings.solver],
@@ -176,16 +187,17 @@ class SolverTrainer(BackpropTrainer):
         theta: np.ndarray,
         arrays: dict[str, Array],
         lowest: int,
-        batches: Iterable[Batch],
+        batches: Iterable[tuple[Batch, dict[int, Array]]],
         n_rows: int,
     ) -> tuple[float, np.ndarray]:
-        """Mean loss with the penalty, and its gradient, at a vector of parameters."""
+        """Mean loss with the penalties, and its gradient, at a vector of parameters."""
         backend, flow = self.backend, self.flow
         self._put(theta, arrays)
         loss, gradient = 0.0, np.zeros_like(theta)
         parts = dict(zip(arrays, _parts(gradient, arrays), strict=True))
-        for batch in batches:
-            flow.forward(batch.counts if batch.dense is None else batch.dense)
+        for batch, noise in batches:
+            flow.forward(batch.counts if batch.dense is None else batch.dense, noise)
+            loss += flow.penalty() * batch.n_rows / n_rows
             target = self.target(batch, flow.buffers(batch.n_rows).target)
             density = backend.to_host(flow.log_density(target))
             loss -= float(np.sum(density, dtype=np.float64)) / n_rows

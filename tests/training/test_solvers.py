@@ -60,7 +60,7 @@ def test_loss_and_gradient(backend, ref, sparse, n_top_epochs):
     trainer = _trainer(net, backend, target, weight_decay=0.2, n_top_epochs=n_top_epochs)
     arrays = trainer._trained()
     rows = Rows(backend, sp.csr_array(x) if sparse else x, np.float64)
-    batches = [rows.batch(np.arange(i, min(i + 3, 7))) for i in (0, 3, 6)]
+    batches = [(rows.batch(np.arange(i, min(i + 3, 7))), {}) for i in (0, 3, 6)]
     theta = trainer._vector(arrays)
     loss, gradient = trainer._loss(theta, arrays, trainer.lowest, batches, 7)
     names = [n for n in net.parameters() if not n_top_epochs or n.endswith("2")]
