@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length
 from skdeepbm.backends import Backend, owner_of
 from skdeepbm.estimators._base import host_dtype
 from skdeepbm.estimators._dbn_layers import DBNLayersMixin
-from skdeepbm.estimators._finetuning import BackpropRun, WakeSleepRun
+from skdeepbm.estimators._dbn_runs import BackpropRun, WakeSleepRun
 from skdeepbm.estimators._finetuning_settings import check_finetuning
 from skdeepbm.estimators._labels import encode_labels, replicated_rows
 from skdeepbm.estimators._layers import layer_sizes

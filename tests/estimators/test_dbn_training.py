@@ -14,6 +14,8 @@ from skdeepbm.exceptions import DivergenceError
 BACKPROP_KEYS = {
     "loss",
     "validation_loss",
+    "squared_error",
+    "validation_squared_error",
     "error",
     "validation_error",
     "weight_norm",
@@ -228,17 +230,17 @@ def test_early_stopping(optimizer, digits):
 
 
 def test_repeated_rows_are_held_out_together(small, blobs, monkeypatch):
-    from skdeepbm.estimators import _finetuning
+    from skdeepbm.estimators import _dbn_runs
 
     seen = []
-    held_out_rows = _finetuning.held_out_rows
+    held_out_rows = _dbn_runs.held_out_rows
 
     def spy(estimator, settings, X, codes):
         found = held_out_rows(estimator, settings, X, codes)
         seen.append((np.array(X), codes, found))
         return found
 
-    monkeypatch.setattr(_finetuning, "held_out_rows", spy)
+    monkeypatch.setattr(_dbn_runs, "held_out_rows", spy)
     y = blobs.copy()
     y[:10] = -1
     model = dbn(backprop(early_stopping=True), class_weight={0: 3.0, 1: 1.0, 2: 1.0})
