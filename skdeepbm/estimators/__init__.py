@@ -2,6 +2,7 @@
 
 from skdeepbm.estimators.classification_rbm import ClassificationRBM
 from skdeepbm.estimators.dbn import DBNClassifier
+from skdeepbm.estimators.deep_autoencoder import DeepAutoencoder
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
 from skdeepbm.estimators.rbm import RBMTransformer
 from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
@@ -10,6 +11,7 @@ __all__ = [
     "Backprop",
     "ClassificationRBM",
     "DBNClassifier",
+    "DeepAutoencoder",
     "RBMTransformer",
     "ReplicatedSoftmax",
     "WakeSleep",

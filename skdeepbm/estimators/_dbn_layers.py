@@ -10,11 +10,12 @@ import numpy as np
 
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import TRAINING, host_dtype
-from skdeepbm.estimators._dbn_model import DBNModelMixin, upward_arrays
-from skdeepbm.estimators._layers import fit_layer, make_layers, named_layer
+from skdeepbm.estimators._dbn_model import DBNModelMixin
+from skdeepbm.estimators._layers import fit_layer, make_layers, named_layer, upward_arrays
 from skdeepbm.estimators.classification_rbm import ClassificationRBM
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
 from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
+from skdeepbm.training.start import glorot_weights
 
 
 class DBNLayersMixin(DBNModelMixin):
@@ -176,11 +177,5 @@ class DBNLayersMixin(DBNModelMixin):
     def _randomise(self, dtype: np.dtype) -> None:
         """Random weights in place of trained ones, all biases zero."""
         rng = np.random.default_rng(np.random.SeedSequence(self._entropy, spawn_key=(TRAINING,)))
-        self.coefs_[:-1] = [_glorot(rng, *w.shape).astype(dtype) for w in self.coefs_[:-1]]
+        self.coefs_[:-1] = [glorot_weights(rng, *w.shape).astype(dtype) for w in self.coefs_[:-1]]
         self.intercepts_ = [np.zeros_like(b) for b in self.intercepts_]
-
-
-def _glorot(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
-    """Starting weights of a sigmoid network without pretraining (Glorot & Bengio 2010)."""
-    bound = 4.0 * np.sqrt(6.0 / (n_in + n_out))
-    return rng.uniform(-bound, bound, (n_in, n_out))

@@ -9,31 +9,17 @@ import numpy as np
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import BoltzmannBase, host_dtype
 from skdeepbm.estimators._counts import check_counts
-from skdeepbm.estimators._layers import layer_sizes, layer_templates, visible_kind
+from skdeepbm.estimators._layers import (
+    hidden_units,
+    layer_sizes,
+    layer_templates,
+    upward_arrays,
+    visible_kind,
+)
 from skdeepbm.estimators._validation import check_data, repair_range
 from skdeepbm.models.belief_net import BeliefNet
 from skdeepbm.models.network import Layer, Network
-from skdeepbm.models.units import UNITS, SoftmaxUnits, Units
-
-
-def upward_arrays(rbm: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (n_visible, n_hidden) and biases of an RBM's hidden units given its rows."""
-    weights = np.asarray(rbm.components_).T
-    variance = getattr(rbm, "log_variance_visible_", None)
-    if variance is not None:
-        # the weights see v / s^2
-        weights = weights * np.exp(-np.asarray(variance))[:, None]
-    return np.ascontiguousarray(weights), np.array(rbm.intercept_hidden_)
-
-
-def hidden_units(rbm: Any, backend: Backend, bias: Array) -> Units:
-    """Hidden units of an RBM estimator's kind with another bias."""
-    if visible_kind(rbm) == "multinomial":
-        return UNITS["bernoulli"](backend, bias)
-    groups = rbm.hidden_groups
-    if isinstance(groups, int | np.integer):
-        groups = (int(groups),) * (int(bias.shape[0]) // int(groups))
-    return UNITS[rbm.hidden](backend, bias, None, None if groups is None else tuple(groups))
+from skdeepbm.models.units import UNITS, SoftmaxUnits
 
 
 class DBNModelMixin(BoltzmannBase):

@@ -44,7 +44,7 @@ class FinetuningRun(ABC):
         self.estimator, self.settings, self.backend = estimator, settings, backend
         self.X = X
         self.dtype = np.dtype(settings.training_dtype or host_dtype(X))
-        state = getattr(estimator, "_training", None)
+        state = self.saved_state()
         self.is_new = state is None
         self.state = TrainingState() if state is None else copy.copy(state)
         optimizer = OPTIMIZERS.get(settings.optimizer)
@@ -53,9 +53,17 @@ class FinetuningRun(ABC):
             # another optimiser than before: nothing of its state can be used
             self.state.optimizer = {}
         self.rate = learning_rate(settings, self.state.epoch, n_epochs, int(X.shape[0]))
-        self.seed = np.random.SeedSequence(estimator._entropy, spawn_key=(TRAINING, 1))
+        self.seed = np.random.SeedSequence(estimator._entropy, spawn_key=self.seed_key())
         self.held_out: np.ndarray | None = None
         self.entries: list[dict[str, Any]] = []
+
+    def saved_state(self) -> TrainingState | None:
+        """What to go on from; it is not changed."""
+        return getattr(self.estimator, "_training", None)
+
+    def seed_key(self) -> tuple[int, ...]:
+        """What the random numbers of the run are for."""
+        return TRAINING, 1
 
     # -- what a kind of fine-tuning adds -------------------------------------------------
 
@@ -68,8 +76,9 @@ class FinetuningRun(ABC):
         """What a printed line says of an epoch."""
 
     trainer: Any
+    task_name = "fine-tuning"
 
-    # -- what both have in common --------------------------------------------------------
+    # -- what all have in common --------------------------------------------------------
 
     def host(self, array: Any) -> np.ndarray:
         dtype = self.estimator.coefs_[0].dtype if self.estimator.coefs_ else host_dtype(self.X)
@@ -81,7 +90,7 @@ class FinetuningRun(ABC):
     def fit(self, context: Any, X: Any, y: Any) -> None:
         """Train for the epochs of the settings, as a task of the estimator's callbacks."""
         estimator, n_iter = self.estimator, self.settings.n_iter
-        task = context.subcontext(task_name="fine-tuning", max_subtasks=n_iter)
+        task = context.subcontext(task_name=self.task_name, max_subtasks=n_iter)
         task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
         stopping = self.early_stopping()
         hooks = EpochHooks(
@@ -90,7 +99,9 @@ class FinetuningRun(ABC):
         try:
             self.run(Rows(self.backend, self.X, self.dtype), hooks)
         except DivergenceError as error:
-            raise DivergenceError(f"{type(estimator).__name__}, fine-tuning: {error}") from error
+            raise DivergenceError(
+                f"{type(estimator).__name__}, {self.task_name}: {error}"
+            ) from error
         finally:
             # also after an interrupt or an error in a callback: what was learned is kept
             if stopping is not None:
@@ -111,7 +122,7 @@ class FinetuningRun(ABC):
             entries.append(self.trainer.update(rows.batch(np.arange(rows.n_rows))))
         except DivergenceError as error:
             name = type(self.estimator).__name__
-            raise DivergenceError(f"{name}, fine-tuning: {error}") from error
+            raise DivergenceError(f"{name}, {self.task_name}: {error}") from error
         finally:
             self.store(entries)
 

@@ -50,11 +50,11 @@ def rows_per_batch(settings: Any, n_rows: int) -> int:
 
 
 def backprop_trainer(
-    settings: Backprop, n_rows: int, rate: Any
+    settings: Backprop, n_rows: int, rate: Any, **own: Any
 ) -> tuple[type[BackpropTrainer], BackpropSettings]:
-    """Which trainer follows the settings, and what it is told."""
+    """Which trainer follows the settings, and what it is told, ``own`` besides them."""
     names = ("weight_decay", "shuffle", "max_norm", "dropout", "input_dropout", "averaging")
-    shared = {name: getattr(settings, name) for name in names}
+    shared = {**{name: getattr(settings, name) for name in names}, **own}
     shared["n_top_epochs"] = settings.n_top_iter
     if settings.optimizer in SOLVERS:
         whole = settings.batch_size is None or isinstance(settings.batch_size, str)
@@ -101,6 +101,32 @@ def held_out_rows(estimator: Any, settings: Backprop, X: Any, codes: np.ndarray)
     return np.flatnonzero(np.isin(inverse, chosen))
 
 
+def held_out_share(estimator: Any, settings: Backprop, n_rows: int) -> np.ndarray:
+    """Rows that are kept from training where there are no labels."""
+    n = min(max(1, round(settings.validation_fraction * n_rows)), n_rows - 1)
+    if n < 1:
+        raise ValueError(
+            f"early_stopping of {type(estimator).__name__} needs at least 2 rows, one to train on "
+            f"and one to hold out; X has {n_rows}."
+        )
+    words = np.random.SeedSequence(estimator._entropy, spawn_key=(VALIDATION,))
+    return np.sort(np.random.Generator(np.random.SFC64(words)).permutation(n_rows)[:n])
+
+
+def check_backprop(
+    estimator: Any, settings: Backprop, n_rows: int, first_epoch: int, n_epochs: int | None
+) -> None:
+    """Raise, before any training, for settings of backpropagation that make no sense.
+
+    ``n_epochs`` of a `fit`; None for a single step.
+    """
+    check_schedules(settings, first_epoch, 1 if n_epochs is None else n_epochs)
+    try:
+        backprop_trainer(settings, n_rows, 0.0)
+    except ValueError as error:
+        raise ValueError(f"Backprop of {type(estimator).__name__}: {error}") from error
+
+
 def check_finetuning(
     estimator: Any,
     settings: Backprop | WakeSleep | None,
@@ -126,18 +152,15 @@ def check_finetuning(
     if settings is None:
         return
     name = type(estimator).__name__
-    check_schedules(settings, first_epoch, 1 if n_epochs is None else n_epochs)
     if isinstance(settings, WakeSleep):
+        check_schedules(settings, first_epoch, 1 if n_epochs is None else n_epochs)
         if estimator.visible == "multinomial":
             raise ValueError(
                 f"finetuning='wake-sleep' of {name} is not defined for counts of words, whose "
                 "number the way down does not know. Use 'backprop' or None."
             )
         return
-    try:
-        backprop_trainer(settings, codes.size, 0.0)
-    except ValueError as error:
-        raise ValueError(f"Backprop of {name}: {error}") from error
+    check_backprop(estimator, settings, codes.size, first_epoch, n_epochs)
     if n_epochs is None:
         return
     if not (codes >= 0).any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators.rbm import RBMTransformer
 from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.exceptions import DivergenceError
-
-Template = RBMTransformer | ReplicatedSoftmax
+from skdeepbm.models.units import UNITS, MultinomialUnits, Units
 
 
 def layer_sizes(estimator: Any) -> tuple[int, ...]:
@@ -38,7 +38,7 @@ def default_template() -> RBMTransformer:
     return RBMTransformer(centring=False)
 
 
-def layer_templates(estimator: Any, n_layers: int) -> list[Template]:
+def layer_templates(estimator: Any, n_layers: int) -> list[Any]:
     """The template of each layer, from ``rbm``: None, one for all layers, or one for each.
 
     Raises
@@ -46,57 +46,79 @@ def layer_templates(estimator: Any, n_layers: int) -> list[Template]:
     TypeError, ValueError
         If one is no template, if their number is wrong, or if kinds of units do not fit.
     """
-    name, given = type(estimator).__name__, estimator.rbm
-    if given is None:
-        given = default_template()
+    given = default_template() if estimator.rbm is None else estimator.rbm
+    found = listed_templates(estimator, "rbm", given, n_layers, (RBMTransformer, ReplicatedSoftmax))
+    check_kinds(estimator, "rbm", found)
+    return found
+
+
+def listed_templates(
+    estimator: Any, parameter: str, given: Any, n_layers: int, kinds: tuple[type, ...]
+) -> list[Any]:
+    """A template for each layer, from one for all or a list of them."""
+    name = type(estimator).__name__
     found = list(given) if isinstance(given, list | tuple) else [given] * n_layers
     if len(found) != n_layers:
         raise ValueError(
-            f"rbm of {name} is a list of {len(found)} templates, but hidden_layer_sizes has "
-            f"{n_layers} layers: give one template for each, or a single one for all."
+            f"{parameter} of {name} is a list of {len(found)} templates, but hidden_layer_sizes "
+            f"has {n_layers} layers: give one template for each, or a single one for all."
         )
+    names = [kind.__name__ for kind in kinds if kind is not ReplicatedSoftmax]
     for i, template in enumerate(found):
-        if not isinstance(template, RBMTransformer | ReplicatedSoftmax):
+        if not isinstance(template, kinds):
             raise TypeError(
-                f"rbm of {name} must be an RBMTransformer, or a list of one estimator per layer, "
-                f"of which the first may be a ReplicatedSoftmax; layer {i} is {template!r}."
+                f"{parameter} of {name} must be an {' or a '.join(names)}, or a list of one "
+                "estimator per layer, of which the first may be a ReplicatedSoftmax; layer "
+                f"{i} is {template!r}."
             )
-        if isinstance(template, ReplicatedSoftmax) and i > 0:
+    return found
+
+
+def check_kinds(estimator: Any, parameter: str, templates: list[Any]) -> None:
+    """Raise unless the units of every layer can be the visible units of the next."""
+    name, n_layers = type(estimator).__name__, len(templates)
+    for i, template in enumerate(templates):
+        if visible_kind(template) == "multinomial" and i > 0:
             raise ValueError(
-                f"layer {i} of {name} is a ReplicatedSoftmax, which models counts and can only be "
-                "the first one: give a list such as rbm=[ReplicatedSoftmax(), RBMTransformer()]."
+                f"layer {i} of {name} is a {type(template).__name__} of counts of words and can "
+                f"only be the first one: give a list such as {parameter}=[ReplicatedSoftmax(), "
+                "RBMTransformer()]."
             )
         if i + 1 < n_layers and hidden_kind(template) == "relu":
             raise ValueError(
                 f"layer {i} of {name} has hidden='relu', whose values no visible units of the next "
                 "layer can take: only the last layer can have them. Use 'bernoulli' or 'gaussian'."
             )
-    return found
 
 
-def visible_kind(template: Template) -> str:
+def visible_kind(template: Any) -> str:
     """Kind of the visible units."""
-    return "multinomial" if isinstance(template, ReplicatedSoftmax) else template.visible
+    return "multinomial" if isinstance(template, ReplicatedSoftmax) else str(template.visible)
 
 
-def hidden_kind(template: Template) -> str:
+def hidden_kind(template: Any) -> str:
     """Kind of the hidden units."""
-    return "bernoulli" if isinstance(template, ReplicatedSoftmax) else template.hidden
+    return "bernoulli" if isinstance(template, ReplicatedSoftmax) else str(template.hidden)
 
 
-def make_layers(estimator: Any, seed: np.random.SeedSequence | None) -> list[Template]:
-    """Unfitted RBMs of all layers: clones of the templates that fit on each other.
+def make_layers(
+    estimator: Any, seed: np.random.SeedSequence | None, templates: list[Any] | None = None
+) -> list[Any]:
+    """Unfitted estimators of all layers: clones of the templates that fit on each other.
 
     Parameters
     ----------
     estimator : estimator
-        With ``rbm``, ``hidden_layer_sizes`` and ``backend``.
+        With ``hidden_layer_sizes`` and ``backend``.
     seed : SeedSequence or None
         Where the layers' seeds come from; None leaves those of the templates.
+    templates : list or None, default=None
+        One for each layer; None means those of ``rbm``.
     """
     sizes = layer_sizes(estimator)
-    templates = layer_templates(estimator, len(sizes))
-    layers: list[Template] = []
+    if templates is None:
+        templates = layer_templates(estimator, len(sizes))
+    layers: list[Any] = []
     for i, (template, size) in enumerate(zip(templates, sizes, strict=True)):
         layer = clone(template).set_params(n_components=size, backend=estimator.backend)
         # the next layer is given arrays, whatever scikit-learn's configuration says
@@ -112,11 +134,46 @@ def make_layers(estimator: Any, seed: np.random.SeedSequence | None) -> list[Tem
     return layers
 
 
-def _groups_of(template: Template) -> Any:
-    if isinstance(template, ReplicatedSoftmax):
-        return None
-    groups: int | Sequence[int] | None = template.hidden_groups
-    return groups
+def _groups_of(template: Any) -> Any:
+    """Softmax groups of the hidden units, of templates that can have such."""
+    return getattr(template, "hidden_groups", None)
+
+
+def upward_arrays(layer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (n_visible, n_hidden) and biases of a fitted layer's hidden units given its rows."""
+    weights = np.asarray(layer.components_).T
+    variance = getattr(layer, "log_variance_visible_", None)
+    if variance is not None:
+        # the weights see v / s^2
+        weights = weights * np.exp(-np.asarray(variance))[:, None]
+    return np.ascontiguousarray(weights), np.array(layer.intercept_hidden_)
+
+
+def downward_arrays(layer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (n_hidden, n_visible) and biases of a fitted layer's visible units given the code."""
+    weights = getattr(layer, "decoder_components_", layer.components_)
+    return np.ascontiguousarray(weights), np.array(layer.intercept_visible_)
+
+
+def hidden_units(layer: Any, backend: Backend, bias: Array) -> Units:
+    """Hidden units of a layer's kind with another bias."""
+    groups = _all_groups(_groups_of(layer), bias)
+    return UNITS[hidden_kind(layer)](backend, bias, None, groups)
+
+
+def visible_units(layer: Any, backend: Backend, bias: Array) -> Units:
+    """Visible units of a layer's kind with another bias; those with a variance get variance 1."""
+    kind = visible_kind(layer)
+    if kind == "multinomial":
+        return MultinomialUnits(backend, bias)
+    return UNITS[kind](backend, bias, None, _all_groups(layer.visible_groups, bias))
+
+
+def _all_groups(groups: Any, bias: Array) -> tuple[int, ...] | None:
+    """Sizes of the groups of so many units, from a parameter."""
+    if isinstance(groups, int | np.integer):
+        return (int(groups),) * (int(bias.shape[0]) // int(groups))
+    return None if groups is None else tuple(groups)
 
 
 @contextmanager

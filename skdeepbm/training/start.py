@@ -93,6 +93,17 @@ def initial_parameters(
     return parameters
 
 
+def glorot_weights(
+    rng: np.random.Generator, n_in: int, n_out: int, kind: str = "bernoulli"
+) -> np.ndarray:
+    """Starting weights of a layer without pretraining (Glorot & Bengio 2010).
+
+    Those of sigmoid units are four times as large as those of other kinds.
+    """
+    bound = np.sqrt(6.0 / (n_in + n_out)) * (4.0 if kind == "bernoulli" else 1.0)
+    return rng.uniform(-bound, bound, (n_in, n_out))
+
+
 def constant_columns(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Columns whose variance is nothing but rounding."""
     return variance <= 1e-12 * np.maximum(mean**2, 1e-12)

@@ -1,0 +1,212 @@
+"""What the public arrays of a deep autoencoder describe: an encoder and a decoder."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from skdeepbm.backends import Array, Backend
+from skdeepbm.estimators._base import BoltzmannBase, host_dtype
+from skdeepbm.estimators._counts import check_counts
+from skdeepbm.estimators._layers import (
+    check_kinds,
+    hidden_kind,
+    hidden_units,
+    layer_sizes,
+    listed_templates,
+    make_layers,
+    visible_kind,
+    visible_units,
+)
+from skdeepbm.estimators._validation import check_data, repair_range
+from skdeepbm.estimators.rbm import RBMTransformer
+from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
+from skdeepbm.models.network import Layer, Network
+from skdeepbm.models.units import UNITS
+
+PRETRAINERS = (RBMTransformer, ReplicatedSoftmax)
+
+#: kinds of the code units
+CODES = {"linear": "gaussian", "sigmoid": "bernoulli", "relu": "relu", "binary": "bernoulli"}
+
+
+class AutoencoderModelMixin(BoltzmannBase):
+    """From the fitted arrays to networks on a backend.
+
+    ``coefs_`` and ``intercepts_`` lead through the encoder and then, in the reverse order of the
+    layers, through the decoder.
+    """
+
+    hidden_layer_sizes: Any
+    pretrainer: Any
+    code: str
+    sparsity: Any
+    sparsity_target: float
+    sparsity_cost: float
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    _fitted_names = ("coefs_", "intercepts_")
+
+    # -- layers --------------------------------------------------------------------------
+
+    def _templates(self) -> list[Any]:
+        """The template of each layer, with the code's kind of units and the sparsity."""
+        name, n_layers = type(self).__name__, len(layer_sizes(self))
+        given = RBMTransformer() if self.pretrainer is None else self.pretrainer
+        found = listed_templates(self, "pretrainer", given, n_layers, PRETRAINERS)
+        found = [clone(template) for template in found]
+        top, kind = found[-1], CODES[self.code]
+        if hidden_kind(top) != kind:
+            if isinstance(top, ReplicatedSoftmax):
+                raise ValueError(
+                    f"code={self.code!r} of {name} with a ReplicatedSoftmax as its only layer, "
+                    "whose hidden units are sigmoid: use 'sigmoid' or 'binary', or add a layer."
+                )
+            # a rate that suits sigmoid units makes those of other kinds diverge
+            top.set_params(hidden=kind, learning_rate="auto")
+        check_kinds(self, "pretrainer", found)
+        if self.sparsity is not None:
+            sparse = self._sparse_layers()
+            for i, template in enumerate(found):
+                template.set_params(
+                    sparsity_target=self.sparsity_target,
+                    sparsity_cost=self.sparsity_cost
+                    if i in sparse and hidden_kind(template) == "bernoulli"
+                    else 0.0,
+                )
+        return found
+
+    def _sparse_layers(self) -> tuple[int, ...]:
+        """Hidden layers of the encoder that `sparsity` names, the code among them."""
+        n_layers = len(layer_sizes(self))
+        if self.sparsity is None:
+            return ()
+        if not isinstance(self.sparsity, str):
+            chosen = np.asarray(self.sparsity)
+            if chosen.shape != (n_layers,) or chosen.dtype.kind != "b":
+                raise ValueError(
+                    f"sparsity={self.sparsity!r} of {type(self).__name__} must have a boolean for "
+                    f"each of the {n_layers} hidden layers, or be None, 'bottleneck', 'all' or "
+                    "'alternate'."
+                )
+            return tuple(int(i) for i in np.flatnonzero(chosen))
+        return {
+            "bottleneck": (n_layers - 1,),
+            "all": tuple(range(n_layers)),
+            "alternate": tuple(range(0, n_layers, 2)),
+        }[self.sparsity]
+
+    def _layers(self, seed: np.random.SeedSequence | None = None) -> list[Any]:
+        """Unfitted pretrainers of all layers that fit on each other."""
+        layers = make_layers(self, seed, self._templates())
+        for layer in layers:
+            layer._validate_params()
+        return layers
+
+    @property
+    def visible(self) -> str:  # type: ignore[override]
+        """Kind of the visible units: that of the first template."""
+        given = self.pretrainer
+        if isinstance(given, list | tuple) and given:
+            given = given[0]
+        return "bernoulli" if given is None else visible_kind(given)
+
+    @property
+    def _n_visible(self) -> int:
+        return int(np.shape(self.coefs_[0])[0])
+
+    # -- rows ----------------------------------------------------------------------------
+
+    def _check_rows(self, X: Any, backend: Backend, warn: bool, reset: bool = False) -> Any:
+        if self.visible == "multinomial":
+            return check_counts(self, X, backend, reset=reset, warn=warn)
+        kind = UNITS[self.visible]
+        X = check_data(self, X, backend, reset=reset, sparse=kind.sparse)
+        return repair_range(self, X, kind, warn=warn)[0]
+
+    # -- networks ------------------------------------------------------------------------
+
+    def _check_shapes(self) -> None:
+        """Raise unless the public arrays, which anybody may set, fit together."""
+        n_layers = len(layer_sizes(self))
+        shapes = [np.shape(w) for w in self.coefs_]
+        fit = (
+            len(shapes) == len(self.intercepts_) == 2 * n_layers
+            and all(len(shape) == 2 for shape in shapes)
+            and all(a[1] == b[0] for a, b in itertools.pairwise(shapes))
+            and shapes[0][0] == shapes[-1][1]
+            and [np.shape(b) for b in self.intercepts_] == [shape[1:] for shape in shapes]
+        )
+        if not fit:
+            raise ValueError(
+                f"coefs_ and intercepts_ of {type(self).__name__} have the shapes {shapes} and "
+                f"{[np.shape(b) for b in self.intercepts_]}; {n_layers} hidden layers need "
+                f"{2 * n_layers} of each, (n_units_below, n_units) and (n_units,), from the "
+                "features to the code and back."
+            )
+
+    def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> Network:
+        """The encoder and the decoder, one after the other."""
+        self._check_shapes()
+        return self._network(
+            backend, dtype, self._layers(), self.coefs_, self.intercepts_, copy_arrays
+        )
+
+    @staticmethod
+    def _network(
+        backend: Backend,
+        dtype: Any,
+        layers: list[Any],
+        coefs: list[np.ndarray],
+        intercepts: list[np.ndarray],
+        copy_arrays: bool = False,
+    ) -> Network:
+        """Network of the encoder's and the decoder's arrays with units of the layers' kinds."""
+
+        def put(array: Any) -> Array:
+            host = np.asarray(array, dtype=dtype)
+            return backend.asarray(np.array(host, order="C") if copy_arrays else host)
+
+        weights, biases = [put(w) for w in coefs], [put(b) for b in intercepts]
+        n = len(layers)
+        units = [hidden_units(layer, backend, b) for layer, b in zip(layers, biases, strict=False)]
+        units += [
+            visible_units(layer, backend, b)
+            for layer, b in zip(reversed(layers), biases[n:], strict=True)
+        ]
+        replicated = visible_kind(layers[0]) == "multinomial"
+        return Network(
+            [
+                Layer(w, u, replicated and i == 0)
+                for i, (w, u) in enumerate(zip(weights, units, strict=True))
+            ]
+        )
+
+    @staticmethod
+    def _encoder(network: Network) -> Network:
+        return Network(network.layers[: len(network.layers) // 2])
+
+    @staticmethod
+    def _decoder(network: Network) -> Network:
+        return Network(network.layers[len(network.layers) // 2 :])
+
+    @property
+    def _width(self) -> int:
+        """Units of the widest layer."""
+        return max(int(np.shape(w)[0]) for w in self.coefs_)
+
+    def _apply_network(self, backend: Backend, X: Any, network: Network) -> Any:
+        """Expected values of the last layer for all rows."""
+
+        def means(v: Array) -> Array:
+            for layer in network.layers:
+                v = layer.mean(v)
+            return v
+
+        width = max(max(layer.weights.shape) for layer in network.layers)
+        return self._apply_rows(
+            backend, X, host_dtype(network.layers[0].weights), means, int(width)
+        )
