@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_info
 
 import skdeepbm
 from benchmarks import (
+    autoencoder,
     backprop_speed,
     classification_rbm,
     dbn,
@@ -268,6 +269,11 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
     "topics": ("Topics of newsgroups", lambda: topics.run(_quick), topics.form),
     "topics_nips": ("Topics of papers", lambda: topics.run_nips(_quick), topics.form),
     "topic_speed": ("Speed of the replicated softmax", topic_speed.run, topic_speed.form),
+    "autoencoder": (
+        "MNIST through thirty numbers",
+        lambda: autoencoder.run(_quick),
+        autoencoder.form,
+    ),
     "backprop_speed": (
         "Speed of backpropagation",
         backprop_speed.run,
