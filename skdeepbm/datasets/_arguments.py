@@ -18,7 +18,7 @@ def check_integer(function: str, name: str, value: Any, least: int) -> int:
 
 def check_length(function: str, name: str, value: Any, least: float) -> float:
     """Return ``value`` if it is a length in pixels, finite and at least ``least``."""
-    if not isinstance(value, int | float | np.number) or not least <= value < np.inf:
+    if not isinstance(value, int | float | np.integer | np.floating) or not least <= value < np.inf:
         raise ValueError(
             f"{function}: {name} must be a number of pixels of at least {least:g}, got {value!r}."
         )

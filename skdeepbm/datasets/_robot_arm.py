@@ -45,8 +45,8 @@ def make_robot_arm(
 
     n_dims : {2, 3}, default=2
         2 for an arm in the plane of the image, with one link for each joint. 3 for an arm in
-        space: the first joint turns the base about the vertical, every other one has a link,
-        that it tilts in the vertical plane of the arm.
+        space: the first joint turns the base about the vertical, every other one tilts a link
+        in the vertical plane of the arm.
 
     n_joints : int, default=None
         Number of joints and of true parameters, at least 1 in the plane and 2 in space. If None,
@@ -93,7 +93,9 @@ def make_robot_arm(
     In space the arm is seen by a distant camera (orthographic projection) 30 degrees above the
     horizon. The nearer a point, the brighter it is drawn: 0.6 at the distance of the base,
     between 0.2 and 1 elsewhere. So an image fixes the pose: its plane gives two coordinates of
-    every point, the brightness the third. Nearer links hide farther ones.
+    every point, the brightness the third. Nearer links hide farther ones; where the arm comes
+    straight at the camera, a bend in depth changes little else than the brightness, and poses are
+    harder to tell apart than elsewhere.
 
     Data of this name were used to compare ways of training deep autoencoders. No exact recipe of
     those is at hand: numbers obtained with these images compare with each other only.
@@ -121,7 +123,7 @@ def make_robot_arm(
      [0 0 0 0 0 0 0 0 0 0 0 0]]
     """
     function = "make_robot_arm"
-    if n_dims not in (2, 3):
+    if check_integer(function, "n_dims", n_dims, 2) > 3:
         raise ValueError(f"{function}: n_dims must be 2 or 3, got {n_dims!r}.")
     n_joints = check_integer(
         function, "n_joints", n_dims if n_joints is None else n_joints, n_dims - 1

@@ -191,6 +191,7 @@ def test_given_poses_are_drawn():
     ("arguments", "message"),
     [
         ({"n_dims": 4}, "n_dims must be 2 or 3, got 4"),
+        ({"n_dims": 2.0}, "n_dims must be an integer of at least 2, got 2.0"),
         ({"n_joints": 0}, "n_joints must be an integer of at least 1"),
         ({"n_dims": 3, "n_joints": 1}, "n_joints must be an integer of at least 2"),
         ({"n_samples": -1}, "n_samples must be an integer of at least 1"),
