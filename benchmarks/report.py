@@ -279,6 +279,11 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         backprop_speed.run,
         backprop_speed.form,
     ),
+    "autoencoder_speed": (
+        "Speed of autoencoders",
+        backprop_speed.run_autoencoder,
+        backprop_speed.form,
+    ),
     "topic_stream": (
         "A stream of documents",
         lambda: topic_stream.run(_quick),
