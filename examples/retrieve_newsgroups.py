@@ -20,9 +20,9 @@ import scipy.sparse as sp
 from sklearn.datasets import fetch_20newsgroups
 from sklearn.decomposition import LatentDirichletAllocation
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.preprocessing import normalize
 
 from skdeepbm import ReplicatedSoftmax
+from skdeepbm.metrics import precision_recall
 
 folder = Path(os.environ.get("SKDEEPBM_DATA", "")) / "newsgroups20"
 if (folder / "counts2000_train.npz").exists():
@@ -72,14 +72,7 @@ print(f"{model.perplexity(some, method='reverse'):.0f}")
 # For every test post, all training posts in the order of the cosine of their topics: the share of
 # posts from the same group among the nearest ones (precision), against the share of the group that
 # is among them (recall).
-def precision_recall(topics_train, topics_test):
-    near = np.argsort(-(normalize(topics_test) @ normalize(topics_train).T), axis=1)
-    found = np.cumsum(y_train[near] == y_test[:, None], axis=1)
-    n = np.unique(np.geomspace(1, len(y_train), 60).astype(int))
-    group = np.bincount(y_train)[y_test]
-    return (found[:, n - 1] / n).mean(axis=0), (found[:, n - 1] / group[:, None]).mean(axis=0)
-
-
+n_retrieved = np.unique(np.geomspace(1, len(y_train), 60).astype(int))
 figure, axis = plt.subplots(figsize=(5.5, 4), layout="constrained")
 every = slice(None, None, 4)  # a quarter of the test posts
 y_test = y_test[every]
@@ -87,8 +80,8 @@ for name, estimator, colour, marker in (
     ("replicated softmax, 50 topics", model, "#0072B2", "o"),
     ("LDA, 50 topics", lda, "#D55E00", "s"),
 ):
-    topics = estimator.transform(X_train), estimator.transform(X_test[every])
-    precision, recall = precision_recall(*topics)
+    topics = estimator.transform(X_train), y_train, estimator.transform(X_test[every]), y_test
+    precision, recall, _ = precision_recall(*topics, n_retrieved=n_retrieved)
     axis.plot(recall, precision, marker=marker, markersize=3, color=colour, label=name)
 axis.axhline(0.05, color="grey", linestyle=":", label="chance")
 axis.set(

@@ -1,6 +1,6 @@
 """Boltzmann machines and the deep models built from them, as scikit-learn estimators."""
 
-from skdeepbm import schedules
+from skdeepbm import metrics, schedules
 from skdeepbm.backends import config_context, get_config
 from skdeepbm.estimators import (
     Backprop,
@@ -25,5 +25,6 @@ __all__ = [
     "__version__",
     "config_context",
     "get_config",
+    "metrics",
     "schedules",
 ]

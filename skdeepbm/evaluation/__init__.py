@@ -1,1 +1,1 @@
-"""Partition functions, likelihoods and pseudo-likelihoods."""
+"""Partition functions, likelihoods, reconstructions, and search and retrieval by codes."""
