@@ -4,6 +4,7 @@ from skdeepbm.estimators.classification_rbm import ClassificationRBM
 from skdeepbm.estimators.dbn import DBNClassifier
 from skdeepbm.estimators.deep_autoencoder import DeepAutoencoder
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
+from skdeepbm.estimators.hamming_neighbors import HammingNeighbors
 from skdeepbm.estimators.rbm import RBMTransformer
 from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
 
@@ -12,6 +13,7 @@ __all__ = [
     "ClassificationRBM",
     "DBNClassifier",
     "DeepAutoencoder",
+    "HammingNeighbors",
     "RBMTransformer",
     "ReplicatedSoftmax",
     "WakeSleep",

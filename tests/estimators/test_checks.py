@@ -10,6 +10,7 @@ from skdeepbm import (
     Backprop,
     ClassificationRBM,
     DBNClassifier,
+    HammingNeighbors,
     RBMTransformer,
     ReplicatedSoftmax,
     WakeSleep,
@@ -87,8 +88,10 @@ DEEP = [
     DBNClassifier((8, 6), rbm=[PLANE, DRAWN], finetuning=WakeSleep(n_iter=3)),
 ]
 
+SEARCH = [HammingNeighbors(), HammingNeighbors(packed=False, threshold=0.0)]
 
-@parametrize_with_checks(UNITS + OPTIONS + COUNTS + LABELS + DEEP)
+
+@parametrize_with_checks(UNITS + OPTIONS + COUNTS + LABELS + DEEP + SEARCH)
 def test_check_estimator(estimator, check):
     check(estimator)
 
