@@ -23,6 +23,7 @@ from benchmarks import (
     dbn,
     features,
     grid,
+    hamming,
     likelihood,
     mnist500,
     partition,
@@ -283,6 +284,11 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         "Speed of autoencoders",
         backprop_speed.run_autoencoder,
         backprop_speed.form,
+    ),
+    "hamming": (
+        "Search over packed codes",
+        lambda: hamming.run(_quick),
+        hamming.form,
     ),
     "topic_stream": (
         "A stream of documents",
