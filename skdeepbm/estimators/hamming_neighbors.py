@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skdeepbm.backends import owner_of
 from skdeepbm.evaluation import hamming
@@ -151,12 +151,15 @@ class HammingNeighbors(BaseEstimator):
         -------
         self : HammingNeighbors
         """
-        X = self._checked(X, reset=True)
-        packed = self._is_packed(X)
-        n_bits = self._length(X.shape[1], packed)
-        codes = self._packed_codes(X, packed, n_bits)
+        X = self._on_host(X)
+        values = self._numbers(X)
+        packed = self._is_packed(values)
+        n_bits = self._length(values.shape[1], packed)
+        codes = self._packed_codes(values, packed, n_bits)
+        # only now, so that bad data leave what was fitted as it is
+        validate_data(self, X, skip_check_array=True)
         # a copy, so that nobody's array becomes read-only
-        self.codes_ = codes.copy() if codes is X else codes
+        self.codes_ = codes.copy() if packed else codes
         self.n_bits_, self.packed_ = n_bits, packed
         self.n_samples_fit_ = len(self.codes_)
         return self
@@ -254,13 +257,15 @@ class HammingNeighbors(BaseEstimator):
 
     # -- codes ------------------------------------------------------------------------------------
 
-    def _checked(self, X: Any, reset: bool) -> np.ndarray:
-        """A finite two-dimensional array of numbers on the host, of the type it had."""
+    @staticmethod
+    def _on_host(X: Any) -> Any:
         owner = owner_of(X)
-        if owner is not None:
-            X = owner.to_host(X)
+        return X if owner is None else owner.to_host(X)
+
+    def _numbers(self, X: Any) -> np.ndarray:
+        """A finite two-dimensional array of numbers, of the type it had."""
         try:
-            return validate_data(self, X, reset=reset)
+            return check_array(X, estimator=self, input_name="X")
         except (ValueError, TypeError) as error:
             name = type(self).__name__
             if name in str(error):
@@ -321,10 +326,13 @@ class HammingNeighbors(BaseEstimator):
         words = self._words()
         if X is None:
             return words, words, np.arange(words.shape[1])
-        X = self._checked(X, reset=False)
+        X = self._on_host(X)
+        values = self._numbers(X)
+        validate_data(self, X, skip_check_array=True, reset=False)
         if self.packed_:
-            self._refuse_unpacked(X)
-        return words, hamming.to_words(self._packed_codes(X, self.packed_, self.n_bits_)), None
+            self._refuse_unpacked(values)
+        codes = self._packed_codes(values, self.packed_, self.n_bits_)
+        return words, hamming.to_words(codes), None
 
     def _words(self) -> np.ndarray:
         """The codes as words, remembered until `codes_` is another array."""

@@ -202,8 +202,7 @@ class _Search:
                 yield _expected_hits(d, relevant, ks), int(self.n_relevant[j])
 
     def _codes(self, what: str, values: Any, metric: str) -> np.ndarray:
-        owner = owner_of(values)
-        x = np.asarray(values if owner is None else owner.to_host(values))
+        x = _on_host(values)
         if x.ndim != 2 or 0 in x.shape:
             raise ValueError(
                 f"{what} of {self.name} must have the shape (rows, columns), with at least one of "
@@ -224,13 +223,18 @@ class _Search:
         return x
 
     def _labels(self, what: str, values: Any, n: int) -> np.ndarray:
-        labels = np.asarray(values)
+        labels = _on_host(values)
         if labels.shape != (n,):
             raise ValueError(
                 f"{what} of {self.name} must have one class for each of {n} rows, but its shape is "
                 f"{labels.shape}."
             )
         return labels
+
+
+def _on_host(values: Any) -> np.ndarray:
+    owner = owner_of(values)
+    return np.asarray(values if owner is None else owner.to_host(values))
 
 
 def _expected_hits(d: np.ndarray, relevant: np.ndarray, ks: np.ndarray) -> np.ndarray:

@@ -179,6 +179,7 @@ def test_a_pickle_holds_the_codes_alone(codes, tmp_path):
         ),
         ({}, np.array([[0.5, np.nan]]), ["NaN"]),
         ({}, np.ones(3), ["1D array"]),
+        ({}, [["a", "b"]], ["numeric"]),
         ({"n_neighbors": 0}, np.ones((3, 2)), ["n_neighbors"]),
         ({"radius": -1}, np.ones((3, 2)), ["radius"]),
         ({"packed": "yes"}, np.ones((3, 2)), ["packed"]),
@@ -188,6 +189,28 @@ def test_fit_refuses(options, X, parts):
     with pytest.raises(ValueError, match="HammingNeighbors") as raised:
         HammingNeighbors(**options).fit(X)
     assert all(part in str(raised.value) for part in parts), str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "X", [np.ones((3, 7), np.uint8), np.full((3, 5), 9, np.uint8), np.full((2, 4), 255, np.uint8)]
+)
+def test_bad_data_leave_what_was_fitted(X, codes):
+    model = HammingNeighbors(n_bits=N_BITS).fit(codes)
+    expected = model.kneighbors(codes[:5])
+    with pytest.raises(ValueError, match="HammingNeighbors"):
+        model.fit(X)
+    assert model.n_features_in_ == 4
+    np.testing.assert_array_equal(model.kneighbors(codes[:5]), expected)
+
+
+def test_names_of_columns(codes):
+    frame = pd.DataFrame(codes, columns=list("abcd"))
+    model = HammingNeighbors(n_bits=N_BITS).fit(frame)
+    assert model.packed_
+    assert model.feature_names_in_.tolist() == list("abcd")
+    np.testing.assert_array_equal(model.kneighbors(frame), model.fit(codes).kneighbors(codes))
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.fit(frame).kneighbors(frame[list("bacd")])
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_wrong_certainty_costs_the_resolution_of_the_type(dtype):
     )
 
 
-def test_sparse_data_are_never_dense_as_a_whole(monkeypatch):
+def test_sparse_data_are_never_dense_as_a_whole(monkeypatch, rng):
     """Rows that are dense at one time stay within the chunk."""
     largest = []
     to_dense = sp.csr_array.toarray
@@ -88,7 +88,7 @@ def test_sparse_data_are_never_dense_as_a_whole(monkeypatch):
 
     monkeypatch.setattr(sp.csr_array, "toarray", watched)
     monkeypatch.setattr(reconstruction, "_CHUNK", 100)
-    X = sp.random_array((500, 10), density=0.1, format="csr", rng=0)
+    X = sp.csr_array(rng.random((500, 10)) < 0.1)
     squared_error(X, np.full((500, 10), 0.5))
     assert max(largest) == 100
 

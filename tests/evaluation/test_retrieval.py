@@ -160,6 +160,9 @@ def test_classes_may_be_words_and_codes_on_a_device():
     words = ["sport", "sport", "politics", "politics"]
     found = retrieval_precision(device.asarray(codes), words, n_neighbors=[1, 3])
     np.testing.assert_allclose(found, [1.0, 1 / 3])
+    y = device.asarray(np.array([0, 0, 1, 1]))
+    found = retrieval_precision(device.asarray(codes), y, n_neighbors=[1, 3])
+    np.testing.assert_allclose(found, [1.0, 1 / 3])
     found = retrieval_precision(codes, words, codes[:1], ["politics"], n_neighbors=[2, 4])
     np.testing.assert_allclose(found, [0.0, 0.5])
 
