@@ -49,7 +49,7 @@ class HammingNeighbors(BaseEstimator):
 
     Attributes
     ----------
-    codes_ : ndarray of uint8 of shape (n_samples_fit_, ceil(n_bits_ / 8))
+    codes_ : ndarray of uint8 of shape (n_samples, n_bytes)
         The packed codes, read-only.
 
     n_bits_ : int
@@ -64,7 +64,7 @@ class HammingNeighbors(BaseEstimator):
     n_features_in_ : int
         Number of columns of `X`.
 
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Names of the columns, where `X` has names that are all strings.
 
     See Also
@@ -77,8 +77,8 @@ class HammingNeighbors(BaseEstimator):
     ties are frequent. Distances are counts of bits, of type int64, not the shares of bits that
     ``metric="hamming"`` means in scikit-learn.
 
-    The tables of the look-up are made by the first call that uses them: `n_samples_fit_` integers
-    for each part of about ``log2(n_samples_fit_)`` bits. Pickles hold the codes alone.
+    The tables of the look-up are made by the first call that uses them: an integer for each row
+    and each part of about ``log2(n_samples)`` bits. Pickles hold the codes alone.
 
     References
     ----------
