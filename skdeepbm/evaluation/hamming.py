@@ -13,6 +13,8 @@ import numpy as np
 
 #: base codes that are compared with all queries before the next ones
 BLOCK = 2**15
+#: the first of them, few: afterwards there are bounds that most codes exceed
+FIRST_BLOCK = 2**10
 
 
 def to_words(codes: np.ndarray) -> np.ndarray:
@@ -131,8 +133,8 @@ def _scan(
     size = min(BLOCK, n_rows)
     differ, count, total = (np.empty(size, dtype) for dtype in (np.uint64, np.uint8, kind))
     each = list(queries.T)
-    for start in range(0, n_rows, size):
-        block = words[:, start : start + size]
+    for start in (0, *range(min(FIRST_BLOCK, size), n_rows, size)):
+        block = words[:, start : start + (size if start else min(FIRST_BLOCK, size))]
         n = block.shape[1]
         x, c, d = differ[:n], count[:n], total[:n]
         for j, query in enumerate(each):

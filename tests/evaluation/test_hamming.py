@@ -46,9 +46,13 @@ def expected_ball(rows, radius, own):
     ]
 
 
-@pytest.fixture(params=[hamming.BLOCK, 7], ids=["one block", "many blocks"])
+@pytest.fixture(
+    params=[(hamming.FIRST_BLOCK, hamming.BLOCK), (4, 7), (30, 7)],
+    ids=["one block", "many blocks", "small blocks"],
+)
 def block(request, monkeypatch):
-    monkeypatch.setattr(hamming, "BLOCK", request.param)
+    monkeypatch.setattr(hamming, "FIRST_BLOCK", request.param[0])
+    monkeypatch.setattr(hamming, "BLOCK", request.param[1])
 
 
 @pytest.mark.parametrize("n_bits", LENGTHS)

@@ -68,7 +68,10 @@ def data(rng, metric, n_rows, tied):
     """Codes of three bits, or real ones that are nowhere equally near."""
     if metric == "hamming" or tied:
         codes = rng.integers(0, 2, (n_rows, 3))
-        return codes.astype(bool) if metric == "hamming" else codes / 3.0
+        if metric == "hamming":
+            return codes.astype(bool)
+        # cosines that are equal but for rounding errors
+        return codes * (rng.choice([0.1, 0.3, 0.7], (n_rows, 1)) if metric == "cosine" else 0.1)
     return rng.normal(size=(n_rows, 3))
 
 
