@@ -3,7 +3,8 @@
 Binary codes have few different distances, so that many rows are equally near, and what is found
 among the first k depends on their order. Measures here are means over all orders of equally near
 rows (McSherry & Najork 2008), which need no random number and do not depend on the order of the
-data. Distances of real codes are rounded to 1e-12 of their scale, lest rounding errors break ties.
+data. Real distances that differ by less than 1e-12 of their scale count as equal, since rounding
+errors would decide between them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from skdeepbm.evaluation import hamming
 
 # distances that are held at once
 _CHUNK = 2**21
-_DECIMALS = 12
+# real distances, whose scale is 1, that differ by no more are equal
+_TOLERANCE = 1e-12
 
 
 def retrieval_precision(
@@ -241,14 +243,16 @@ def _expected_hits(d: np.ndarray, relevant: np.ndarray, ks: np.ndarray) -> np.nd
     """Mean number of relevant rows among the `k` nearest over all orders of equally near rows."""
     deepest = int(ks.max())
     near = np.sort(d if deepest == d.size else np.partition(d, deepest - 1)[:deepest])
-    edge = near[ks - 1]
-    before = np.searchsorted(near, edge, side="left")
-    upto = np.searchsorted(near, edge, side="right")
+    tolerance = _TOLERANCE if d.dtype.kind == "f" else 0
+    low, high = near[ks - 1] - tolerance, near[ks - 1] + tolerance
+    before = np.searchsorted(near, low, side="left")
+    upto = np.searchsorted(near, high, side="right")
     # rows as far as the last one of all may be left out of `near`
-    upto[upto == deepest] = np.count_nonzero(d <= near[-1])
+    last = upto == deepest
+    upto[last] = [np.count_nonzero(d <= edge) for edge in high[last]]
     of_class = np.sort(d[relevant])
-    hits = np.searchsorted(of_class, edge, side="left")
-    tied_hits = np.searchsorted(of_class, edge, side="right") - hits
+    hits = np.searchsorted(of_class, low, side="left")
+    tied_hits = np.searchsorted(of_class, high, side="right") - hits
     return hits + (ks - before) * tied_hits / (upto - before)
 
 
@@ -261,18 +265,18 @@ def _cosine(base: np.ndarray, asked: np.ndarray) -> Callable[[np.ndarray], np.nd
         return x / np.where(norm == 0, 1.0, norm)
 
     a, b = unit(base), unit(asked)
-    return lambda index: np.round(-(b[index] @ a.T), _DECIMALS)
+    return lambda index: -(b[index] @ a.T)
 
 
 def _euclidean(base: np.ndarray, asked: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    # the squared distance, which has the same order; centred and scaled for the sake of rounding
+    # the squared distance, which has the same order; centred and scaled against rounding errors
     centre = base.mean(axis=0)
     a, b = base - centre, asked - centre
     scale = max(np.abs(a).max(), np.abs(b).max()) or 1.0
     a, b = a / scale, b / scale
     norms = np.square(a).sum(axis=1)
     # that of the query is the same for all rows
-    return lambda index: np.round(norms - 2 * (b[index] @ a.T), _DECIMALS)
+    return lambda index: norms - 2 * (b[index] @ a.T)
 
 
 def _hamming(base: np.ndarray, asked: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
