@@ -27,6 +27,7 @@ from benchmarks import (
     likelihood,
     mnist500,
     partition,
+    semantic_hashing,
     sparse,
     speed,
     topic_speed,
@@ -284,6 +285,11 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         "Speed of autoencoders",
         backprop_speed.run_autoencoder,
         backprop_speed.form,
+    ),
+    "semantic_hashing": (
+        "Documents by short codes",
+        lambda: semantic_hashing.run(_quick),
+        semantic_hashing.form,
     ),
     "hamming": (
         "Search over packed codes",
