@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from scipy.special import logsumexp, spence
 
 from skdeepbm.models import RBM
+from skdeepbm.models.autoencoder import Autoencoder
 from skdeepbm.models.belief_net import BeliefNet
 from skdeepbm.models.network import Layer as NetworkLayer
 from skdeepbm.models.network import Network
@@ -727,3 +728,98 @@ def some_targets(kind, n, seed=0):
     for i in group_slices(GROUPS) if kind == "groups" else [slice(0, 5)]:
         target[np.arange(n), rng.integers(i.start, i.stop, n)] = 1.0
     return target
+
+
+@dataclass
+class TinyAutoencoder:
+    """An autoencoder with one hidden layer by the formulas; tied where it has no decoder."""
+
+    weights: np.ndarray
+    decoder: np.ndarray | None
+    hidden_bias: np.ndarray
+    visible_bias: np.ndarray
+    hidden: str
+    visible: str
+
+    def network(self):
+        decoder = self.weights.T if self.decoder is None else self.decoder
+        return TinyNetwork(
+            [self.weights, decoder],
+            [self.hidden_bias, self.visible_bias],
+            [self.hidden, self.visible],
+            self.visible == "multinomial",
+        )
+
+    def model(self, backend, dtype=np.float64):
+        """The package's autoencoder with these parameters."""
+        encoder, decoder = self.network().network(backend, dtype).layers
+        weights = None if self.decoder is None else decoder.weights
+        return Autoencoder(encoder, decoder.units, weights)
+
+    def targets(self, x):
+        """Clean rows; of counts, the shares of the words."""
+        if self.visible != "multinomial":
+            return x
+        return x / np.maximum(x.sum(axis=1, keepdims=True), 1.0)
+
+    def codes(self, x):
+        return mean_of(self.hidden, self.network().inputs(x)[0])
+
+    def jacobians(self, x):
+        """Derivatives of each row's code by the row; shape (n_rows, n_hidden, n_visible)."""
+        a = self.network().inputs(x)[0]
+        if self.hidden == "bernoulli":
+            slope = np.exp(-a) / (1 + np.exp(-a)) ** 2
+        else:
+            slope = 1 / (1 + np.exp(-a)) if self.hidden == "relu" else np.ones_like(a)
+        return np.array([np.diag(row) @ self.weights.T for row in slope])
+
+    def loss(self, x, target=None, weight_decay=0.0, contraction=0.0, rho=0.1, sparsity=0.0):
+        """Mean loss of inputs and their targets, with penalties."""
+        net = self.network()
+        found = net.loss(x, self.targets(x) if target is None else target)
+        for weights in (self.weights, self.decoder):
+            if weights is not None:
+                found += 0.5 * weight_decay * (weights**2).sum()
+        if sparsity:
+            found += net.loss(x, self.targets(x), sparse=(0,), rho=rho, cost=sparsity)
+            found -= net.loss(x, self.targets(x))
+        return found + contraction * (self.jacobians(x) ** 2).sum() / len(x)
+
+    def parameters(self):
+        found = {
+            "weights": self.weights,
+            "hidden_bias": self.hidden_bias,
+            "visible_bias": self.visible_bias,
+        }
+        return found if self.decoder is None else {**found, "decoder_weights": self.decoder}
+
+    def gradient(self, x, step=1e-5, **options):
+        """Gradient of :meth:`loss` by central differences."""
+        found = {}
+        for name, array in self.parameters().items():
+            found[name] = np.empty_like(array)
+            for place in np.ndindex(array.shape):
+                kept, ends = array[place], []
+                for sign in (1.0, -1.0):
+                    array[place] = kept + sign * step
+                    ends.append(self.loss(x, **options))
+                array[place] = kept
+                found[name][place] = (ends[0] - ends[1]) / (2 * step)
+        return found
+
+
+def make_autoencoder(visible="bernoulli", hidden="bernoulli", tied=True, seed=0):
+    """A random autoencoder of five visible and three hidden units."""
+    rng = np.random.default_rng([seed, 17])
+    weights, decoder = rng.normal(0, 0.7, (5, 3)), rng.normal(0, 0.7, (3, 5))
+    biases = rng.normal(0, 0.5, 3), rng.normal(0, 0.5, 5)
+    return TinyAutoencoder(weights, None if tied else decoder, *biases, hidden, visible)
+
+
+def rows_for_autoencoder(visible, n, seed=0):
+    """Rows that such an autoencoder can take; of counts, the first is empty."""
+    rows = some_targets(visible, n, seed)
+    if visible == "multinomial":
+        rows[0] = 0.0
+    return rows

@@ -7,6 +7,7 @@ from skdeepbm.training.label_trainer import LabelTrainer
 from skdeepbm.training.labelled_rows import LabelledRows
 from skdeepbm.training.rbm_trainer import RBMTrainer
 from skdeepbm.training.settings import BackpropSettings, TrainingSettings, TrainingState
+from skdeepbm.training.shallow_trainer import ShallowSettings, ShallowTrainer
 from skdeepbm.training.solvers import SolverSettings, SolverTrainer
 from skdeepbm.training.trainer import Trainer
 from skdeepbm.training.wake_sleep import WakeSleepTrainer
@@ -22,6 +23,8 @@ __all__ = [
     "LabelledRows",
     "RBMTrainer",
     "Rows",
+    "ShallowSettings",
+    "ShallowTrainer",
     "SolverSettings",
     "SolverTrainer",
     "Trainer",

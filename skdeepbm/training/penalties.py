@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skdeepbm.backends import Array
+from skdeepbm.backends import Array, Backend
 from skdeepbm.models.network import Layer
 from skdeepbm.models.rbm import RBM
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
@@ -40,12 +40,18 @@ def sparsity_gradient(
 def constrain_norm(model: RBM | ReplicatedSoftmax | Layer, max_norm: float) -> None:
     """Shrink the weights that lead to units whose Euclidean norm exceeds ``max_norm``, in place."""
     xp, weights = model.backend.xp, model.weights
+    square = squared_norms(weights, model.backend)
+    # 1e-30: no division by zero for a unit without weights
+    weights *= xp.clip(max_norm / (xp.sqrt(square) + 1e-30), max=1.0)
+
+
+def squared_norms(weights: Array, backend: Backend) -> Array:
+    """Squared Euclidean norms of the weights that lead to each unit; shape (n_units,)."""
     n_rows, n_units = weights.shape
-    square = model.backend.zeros((n_units,), weights.dtype)
+    square = backend.zeros((n_units,), weights.dtype)
     # a few rows at a time: no temporary of the size of the weights
     size = max(1, 2**16 // n_units)
     for start in range(0, n_rows, size):
         block = weights[start : min(start + size, n_rows), :]
-        square += xp.sum(block * block, axis=0)
-    # 1e-30: no division by zero for a unit without weights
-    weights *= xp.clip(max_norm / (xp.sqrt(square) + 1e-30), max=1.0)
+        square += backend.xp.sum(block * block, axis=0)
+    return square

@@ -278,6 +278,26 @@ def test_mean_gradient(backend, any_units):
     )
 
 
+@pytest.mark.parametrize("kind", ["bernoulli", "gaussian", "relu"])
+def test_derivatives(backend, ref, kind):
+    units = ref.make_tiny("bernoulli", kind).rbm(backend).hidden
+    a, step = np.random.default_rng(2).normal(0, 1.5, (5, units.size)), 1e-5
+    low, at, high = (units.mean(backend.asarray(a + k * step)) for k in (-1, 0, 1))
+    first, second = units.derivatives(at)
+    slope = (backend.to_host(high) - backend.to_host(low)) / (2 * step)
+    np.testing.assert_allclose(backend.to_host(first), slope, rtol=1e-6)
+    ends = [backend.to_host(units.derivatives(end)[0]) for end in (low, high)]
+    np.testing.assert_allclose(
+        backend.to_host(second), (ends[1] - ends[0]) / (2 * step), rtol=1e-6, atol=1e-9
+    )
+
+
+def test_no_derivatives_unit_by_unit_in_a_group(plain, ref):
+    units = ref.make_tiny("bernoulli", "softmax").rbm(plain).hidden
+    with pytest.raises(TypeError, match="softmax units depend on each other"):
+        units.derivatives(np.zeros((1, units.size)))
+
+
 def test_log_density_gradient(backend, any_units):
     if not any_units.has_energy:
         pytest.skip("a state has no density")

@@ -74,6 +74,20 @@ class Units(ABC):
             May be overwritten.
         """
 
+    def derivatives(self, mean: Array) -> tuple[Array, Array]:
+        """First and second derivative of the expected values by the input, unit by unit.
+
+        Parameters
+        ----------
+        mean : array of shape (n_rows, n_units)
+            What :meth:`mean` returned.
+
+        Returns
+        -------
+        first, second : arrays of shape (n_rows, n_units)
+        """
+        raise TypeError(f"The values of {self.kind} units depend on each other's inputs.")
+
     @abstractmethod
     def sample(
         self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None

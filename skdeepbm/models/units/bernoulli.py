@@ -21,6 +21,10 @@ class BernoulliUnits(Units):
     def mean_gradient(self, mean: Array, gradient: Array) -> Array:
         return self.backend.sigmoid_gradient(mean, gradient)
 
+    def derivatives(self, mean: Array) -> tuple[Array, Array]:
+        first = mean - mean * mean
+        return first, first * (1.0 - 2.0 * mean)
+
     def sample(
         self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
     ) -> Array:

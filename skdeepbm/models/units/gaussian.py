@@ -32,6 +32,10 @@ class GaussianUnits(Units):
     def mean_gradient(self, mean: Array, gradient: Array) -> Array:
         return gradient
 
+    def derivatives(self, mean: Array) -> tuple[Array, Array]:
+        xp = self.backend.xp
+        return xp.ones_like(mean), xp.zeros_like(mean)
+
     def sample(
         self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
     ) -> Array:

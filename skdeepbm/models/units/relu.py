@@ -31,6 +31,10 @@ class ReluUnits(Units):
         gradient *= -self.backend.xp.expm1(-mean)
         return gradient
 
+    def derivatives(self, mean: Array) -> tuple[Array, Array]:
+        first = -self.backend.xp.expm1(-mean)
+        return first, first * (1.0 - first)
+
     def sample(
         self, a: Array, stream: Stream, mean: Array | None = None, out: Array | None = None
     ) -> Array:
