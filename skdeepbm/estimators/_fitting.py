@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from skdeepbm.estimators._early_stopping import EarlyStopping
@@ -73,16 +74,21 @@ class EpochHooks:
 
 
 def warn_of_base_rate(
-    estimator: Any, entries: list[dict[str, Any]], data_variance: float, n_rows: int
+    estimator: Any,
+    entries: list[dict[str, Any]],
+    data_variance: float,
+    n_rows: int,
+    error_of: Callable[[dict[str, Any]], float] = itemgetter("reconstruction_error"),
 ) -> None:
     """Warn if the model reconstructs no better than the column means, after enough training.
 
-    Enough is 100 updates; the error of the means is the mean variance of the columns.
+    Enough is 100 updates; the error of the means is the mean variance of the columns, that of the
+    model is what ``error_of`` finds in the last entry of the history.
     """
     n_updates = len(entries) * -(-n_rows // estimator.batch_size)
     if n_updates < 100 or data_variance == 0:
         return
-    error = entries[-1]["reconstruction_error"]
+    error = error_of(entries[-1])
     if error > 0.99 * data_variance:
         warnings.warn(
             f"{type(estimator).__name__}: after {len(entries)} epochs the model reconstructs the "
