@@ -10,6 +10,7 @@ from skdeepbm.estimators import (
     HammingNeighbors,
     RBMTransformer,
     ReplicatedSoftmax,
+    ShallowAutoencoder,
     WakeSleep,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "HammingNeighbors",
     "RBMTransformer",
     "ReplicatedSoftmax",
+    "ShallowAutoencoder",
     "WakeSleep",
     "__version__",
     "config_context",

@@ -7,6 +7,7 @@ from skdeepbm.estimators.finetuning import Backprop, WakeSleep
 from skdeepbm.estimators.hamming_neighbors import HammingNeighbors
 from skdeepbm.estimators.rbm import RBMTransformer
 from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
+from skdeepbm.estimators.shallow_autoencoder import ShallowAutoencoder
 
 __all__ = [
     "Backprop",
@@ -16,5 +17,6 @@ __all__ = [
     "HammingNeighbors",
     "RBMTransformer",
     "ReplicatedSoftmax",
+    "ShallowAutoencoder",
     "WakeSleep",
 ]

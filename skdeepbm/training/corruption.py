@@ -1,7 +1,7 @@
 """Corrupted inputs, from which an autoencoder is to find the clean ones (Vincent et al. 2010).
 
-Each kind is a function of clean rows and writes corrupted ones to ``out``; rows of counts lose
-stored elements only and stay sparse.
+Each kind is a function of clean rows and writes corrupted ones to ``out``. Masked sparse rows lose
+stored elements only and stay sparse; the other kinds make them dense.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def salt(
     backend: Backend, x: Any, level: float, ends: Ends, stream: Stream, out: Array | None
 ) -> Any:
     """Inputs of which a share ``level`` is at one of the two ends, either with the same chance."""
+    x = backend.dense(x)
     xp, low, high = backend.xp, *(backend.asarray(end, x.dtype) for end in ends)
     u = backend.uniform(tuple(x.shape), stream, x.dtype)
     return backend.store(xp.where(u < 0.5 * level, low, xp.where(u < level, high, x)), out)
@@ -40,6 +41,7 @@ def add_noise(
     backend: Backend, x: Any, level: float, ends: Ends, stream: Stream, out: Array | None
 ) -> Any:
     """Inputs with Gaussian noise of the standard deviation ``level``."""
+    x = backend.dense(x)
     noise = backend.normal(tuple(x.shape), stream, x.dtype)
     noise *= level
     return backend.store(x + noise, out)

@@ -13,6 +13,7 @@ from skdeepbm import (
     HammingNeighbors,
     RBMTransformer,
     ReplicatedSoftmax,
+    ShallowAutoencoder,
     WakeSleep,
 )
 
@@ -90,8 +91,21 @@ DEEP = [
 
 SEARCH = [HammingNeighbors(), HammingNeighbors(packed=False, threshold=0.0)]
 
+SHALLOW = [
+    ShallowAutoencoder(),
+    ShallowAutoencoder(8, visible="gaussian", hidden="gaussian", tied_weights=False),
+    ShallowAutoencoder(8, n_iter=2, visible="gaussian", hidden="relu", corruption="gaussian"),
+    ShallowAutoencoder(8, n_iter=2, hidden="relu", tied_weights=False, optimizer="sgd"),
+    ShallowAutoencoder(8, n_iter=2, corruption="masking", training_dtype=None),
+    ShallowAutoencoder(8, n_iter=2, corruption="salt", optimizer="nesterov", max_norm=1.0),
+    ShallowAutoencoder(8, n_iter=2, contraction_cost=0.1, weight_decay=1e-3),
+    ShallowAutoencoder(8, n_iter=2, visible="softmax", sparsity_cost=0.1),
+    ShallowAutoencoder(8, visible="multinomial", corruption="masking"),
+    ShallowAutoencoder(8, n_iter=2, visible="multinomial", hidden="relu", tied_weights=False),
+]
 
-@parametrize_with_checks(UNITS + OPTIONS + COUNTS + LABELS + DEEP + SEARCH)
+
+@parametrize_with_checks(UNITS + OPTIONS + COUNTS + LABELS + DEEP + SEARCH + SHALLOW)
 def test_check_estimator(estimator, check):
     check(estimator)
 

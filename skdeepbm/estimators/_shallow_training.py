@@ -1,0 +1,272 @@
+"""From a ShallowAutoencoder's parameters and public arrays to a trainer, and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from skdeepbm.backends import Array, Backend
+from skdeepbm.estimators._base import TRAINING, host_dtype
+from skdeepbm.estimators._counts import check_counts
+from skdeepbm.estimators._early_stopping import Entry, rises
+from skdeepbm.estimators._fitting import warn_of_base_rate
+from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
+from skdeepbm.estimators._training import TrainingMixin
+from skdeepbm.estimators._validation import check_data, repair_range, warn_of_groups
+from skdeepbm.models.autoencoder import Autoencoder
+from skdeepbm.models.network import Layer
+from skdeepbm.models.units import UNITS, MultinomialUnits, Units
+from skdeepbm.training import Rows, ShallowSettings, ShallowTrainer, Trainer
+from skdeepbm.training.optimizers import OPTIMIZERS
+from skdeepbm.training.shallow_trainer import SHALLOW_MEASURES
+from skdeepbm.training.start import column_moments, glorot_weights
+
+_ADAM_RATE = 0.003
+
+
+class ShallowTrainingMixin(TrainingMixin):
+    """What training an autoencoder needs besides the order of things."""
+
+    hidden: str
+    visible_groups: Any
+    tied_weights: bool
+    corruption: str | None
+    corruption_level: float
+    contraction_cost: float
+    learning_rate: Any
+    optimizer: str
+    training_dtype: str | None
+    _measures = SHALLOW_MEASURES
+
+    # -- the model -----------------------------------------------------------------------
+
+    @property
+    def decoder_components_(self) -> np.ndarray:
+        """Weights of the decoder, of shape (n_components, n_features)."""
+        if self.tied_weights:
+            return self.components_
+        try:
+            found: np.ndarray = self.__dict__["decoder_components_"]
+        except KeyError:
+            raise AttributeError(
+                f"This {type(self).__name__} has no decoder_components_: with tied_weights=False "
+                "the decoder has weights of its own. Call fit, or set them."
+            ) from None
+        return found
+
+    @decoder_components_.setter
+    def decoder_components_(self, value: np.ndarray) -> None:
+        if self.tied_weights:
+            raise AttributeError(
+                f"The decoder of {type(self).__name__} has the weights components_: set those, or "
+                "tied_weights=False."
+            )
+        self.__dict__["decoder_components_"] = value
+
+    @property
+    def _kind(self) -> type[Units]:
+        """Kind of the visible units."""
+        return MultinomialUnits if self.visible == "multinomial" else UNITS[self.visible]
+
+    def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> Autoencoder:
+        self._check_shapes()
+
+        def put(array: Any) -> Array:
+            host = np.asarray(array, dtype=dtype)
+            return backend.asarray(np.array(host, order="C") if copy_arrays else host)
+
+        n_visible = self._n_visible
+        groups = check_groups(self, self.visible_groups, n_visible, "visible_groups")
+        hidden = UNITS[self.hidden](backend, put(self.intercept_hidden_))
+        is_counts = self.visible == "multinomial"
+        return Autoencoder(
+            Layer(put(np.asarray(self.components_).T), hidden, replicated=is_counts),
+            self._kind(backend, put(self.intercept_visible_), None, groups),
+            None if self.tied_weights else put(self.decoder_components_),
+        )
+
+    def _check_shapes(self) -> None:
+        super()._check_shapes()
+        found, wanted = np.shape(self.decoder_components_), np.shape(self.components_)
+        if found != wanted:
+            raise ValueError(
+                f"decoder_components_ of {type(self).__name__} has shape {found}, but needs that "
+                f"of components_, {wanted}."
+            )
+
+    # -- data ----------------------------------------------------------------------------
+
+    def _check_rows(self, X: Any, backend: Backend, warn: bool) -> Any:
+        if self.visible == "multinomial":
+            return check_counts(self, X, backend, reset=False, warn=warn)
+        return super()._check_rows(X, backend, warn)
+
+    def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
+        """Hyper-parameters and data, checked before anything of the estimator changes."""
+        self._check_corruption()
+        if self.early_stopping is not None and not self.validation_fraction:
+            raise ValueError(
+                f"early_stopping={self.early_stopping!r} of {type(self).__name__} looks at "
+                "held-out rows: set validation_fraction, for example to 0.1."
+            )
+        if going_on:
+            self._check_going_on()
+        state = getattr(self, "_training", None) if going_on else None
+        check_schedules(self, state.epoch if state else 0, n_epochs)
+        # parameters that somebody set by hand come without a number of features
+        reset = not (going_on and hasattr(self, "n_features_in_"))
+        if self.visible == "multinomial":
+            X = check_counts(self, X, backend, reset=reset)
+        else:
+            X = check_data(self, X, backend, reset=reset, sparse=self._kind.sparse)
+        if going_on:
+            self._check_width(X)
+        groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
+        if self.visible == "multinomial":
+            if not going_on and not float(X.sum() if sp.issparse(X) else backend.xp.sum(X)):
+                raise ValueError(
+                    f"X has {X.shape[0]} documents for {type(self).__name__}, but no word in any "
+                    "of them. Check the vocabulary of the vectorizer."
+                )
+            return X
+        X, was_outside = repair_range(self, X, self._kind)
+        if self.visible == "softmax" and not was_outside:
+            warn_of_groups(self, X, groups)
+        return X
+
+    def _check_corruption(self) -> None:
+        name, counts = type(self).__name__, self.visible == "multinomial"
+        if counts and self.contraction_cost:
+            raise ValueError(
+                f"contraction_cost={self.contraction_cost!r} of {name} is not defined for "
+                "visible='multinomial': codes of counts change with the number of words, too. "
+                "Use sparsity_cost or corruption='masking', or 0."
+            )
+        if self.corruption is None:
+            return
+        if counts and self.corruption != "masking":
+            raise ValueError(
+                f"corruption={self.corruption!r} of {name} would make counts dense, and no counts "
+                "any more: with visible='multinomial' use 'masking' or None."
+            )
+        if self.corruption == "salt" and self._kind.support is None:
+            raise ValueError(
+                f"corruption='salt' of {name} puts inputs to the ends of their range, but values "
+                f"with visible={self.visible!r} have none: use 'masking' or 'gaussian'."
+            )
+        if self.corruption != "gaussian" and self.corruption_level > 1:
+            raise ValueError(
+                f"corruption_level={self.corruption_level!r} of {name} is the share of inputs that "
+                f"corruption={self.corruption!r} hits: it must be at most 1."
+            )
+
+    # -- training ------------------------------------------------------------------------
+
+    def _start(self, backend: Backend, X: Any, n_batches: int) -> None:
+        """Set the starting parameters from the data.
+
+        The hidden biases cancel the input from the data's mean and the visible ones what comes back
+        of that, so that a row at the mean is reconstructed by the base rate.
+        """
+        groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
+        rows = _shares(backend, X) if self.visible == "multinomial" else X
+        mean, variance = column_moments(backend, rows)
+        self._entropy = self._seed().entropy
+        rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(self._entropy)))
+        weights = glorot_weights(rng, mean.size, self.n_components, self.hidden)
+        start = {
+            "components_": weights.T,
+            "intercept_hidden_": -mean @ weights,
+            "intercept_visible_": self._kind.initial_bias(mean, variance, groups),
+        }
+        if not self.tied_weights:
+            decoder = glorot_weights(rng, self.n_components, mean.size, self.hidden)
+            start["decoder_components_"] = decoder
+        back = start.get("decoder_components_", start["components_"])
+        start["intercept_visible_"] -= self._code_at_zero() * back.sum(axis=0)
+        dtype = host_dtype(X)
+        # rounded to the precision of training, where that is lower
+        working = np.dtype(self.training_dtype or dtype)
+        self.__dict__.pop("decoder_components_", None)
+        for name, array in start.items():
+            setattr(self, name, array.astype(working).astype(dtype))
+        self._adopt(n_batches, float(variance.mean()))
+
+    def _code_at_zero(self) -> float:
+        """Expected value of a hidden unit whose total input is 0."""
+        return {"bernoulli": 0.5, "gaussian": 0.0, "relu": float(np.log(2.0))}[self.hidden]
+
+    def _trainer(self, backend: Backend, X: Any, n_epochs: int | None) -> ShallowTrainer:
+        dtype = np.dtype(self.training_dtype or host_dtype(self.components_))
+        model = self._model(backend, dtype, copy_arrays=True)
+        state = copy.copy(self._training)
+        n_slots = len(OPTIMIZERS[self.optimizer].slots)
+        shapes = {name: np.shape(saved["slots"][0]) for name, saved in state.optimizer.items()}
+        if any(len(saved["slots"]) != n_slots for saved in state.optimizer.values()):
+            # another optimiser than before: nothing of its state can be used
+            state.optimizer = {}
+        if shapes and ("decoder_weights" in shapes) == self.tied_weights:
+            # weights that were tied and are not any more, or the reverse
+            state.optimizer = {}
+        fields = ShallowSettings.__dataclass_fields__
+        settings = {name: getattr(self, name) for name in fields if hasattr(self, name)}
+        settings["learning_rate"] = self._learning_rate()
+        seed = np.random.SeedSequence(self._entropy, spawn_key=(TRAINING,))
+        self._fit_backend = backend.name
+        return ShallowTrainer(model, ShallowSettings(**settings), state, seed)
+
+    def _learning_rate(self) -> Any:
+        if not isinstance(self.learning_rate, str):
+            return self.learning_rate
+        if self.optimizer == "adam":
+            return _ADAM_RATE
+        # half of what suits an RBM
+        kinds = self._kind, UNITS[self.hidden]
+        return 0.5 * min(kind.default_learning_rate for kind in kinds)
+
+    def _fitted_arrays(self, trainer: Trainer) -> dict[str, np.ndarray]:
+        names = {
+            "weights": "components_",
+            "hidden_bias": "intercept_hidden_",
+            "visible_bias": "intercept_visible_",
+            "decoder_weights": "decoder_components_",
+        }
+        dtype, found = host_dtype(self.components_), {}
+        for name, array in trainer.parameters().items():
+            host = trainer.backend.to_host(array).astype(dtype)
+            found[names[name]] = host.T if name == "weights" else host
+        return found
+
+    @staticmethod
+    def _described(entry: dict[str, Any], value: float | None) -> str:
+        text = f"loss = {entry['loss']:.4f}, squared error = {entry['squared_error']:.4f}"
+        if np.isnan(entry["validation_loss"]):
+            return text
+        return f"{text}, validation loss = {entry['validation_loss']:.4f}"
+
+    def _printed(self, trainer: Any, rows: Rows, among: np.ndarray | None = None) -> float | None:
+        return None
+
+    def _is_better(self, trainer: Any, rows: Rows, held_out: Any) -> Callable[[Entry], bool]:
+        return rises(lambda entry: -float(entry[f"validation_{self.early_stopping}"]))
+
+    def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
+        def mean_error(entry: dict[str, Any]) -> float:
+            return float(entry["squared_error"]) / self._n_visible
+
+        warn_of_base_rate(self, entries, self._data_variance, n_rows, mean_error)
+
+
+def _shares(backend: Backend, X: Any) -> Any:
+    """Counts divided by the number of words of their document."""
+    if sp.issparse(X):
+        n_words = np.asarray(X.sum(axis=1, dtype=np.float64)).reshape(-1)
+        found = sp.csr_array(X, copy=True)
+        found.data /= np.repeat(np.where(n_words > 0, n_words, 1.0), np.diff(found.indptr))
+        return found
+    n_words = backend.xp.sum(X, axis=1, keepdims=True)
+    return X / backend.xp.where(n_words > 0, n_words, backend.xp.ones_like(n_words))
