@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbm.backends import Array, Counts
+from skdeepbm.backends import Array
 from skdeepbm.models.autoencoder import Autoencoder
 from skdeepbm.models.network import Layer
 from skdeepbm.training.backprop import BackpropTrainer, Examples, mean_loss
@@ -18,6 +18,7 @@ from skdeepbm.training.corruption import CORRUPTIONS
 from skdeepbm.training.monitor import norm_and_movement
 from skdeepbm.training.penalties import constrain_norm
 from skdeepbm.training.settings import BackpropSettings, TrainingState
+from skdeepbm.training.tied import TiedPropagation
 
 #: keys of the history that are measured; epoch_time is added by the loop
 SHALLOW_MEASURES = (
@@ -78,11 +79,12 @@ class ShallowTrainer(BackpropTrainer):
         seed: np.random.SeedSequence,
     ) -> None:
         super().__init__(autoencoder.network, settings, state, seed, None)
-        self.autoencoder, self.tied = autoencoder, autoencoder.decoder_weights is None
+        self.autoencoder = autoencoder
+        if autoencoder.decoder_weights is None:
+            self.flow = TiedPropagation(self.network, self.stream, penalties=self.penalties)
         self.contraction = None
         if settings.contraction_cost:
             self.contraction = Contraction(autoencoder.encoder, settings.contraction_cost)
-        self._rooms: dict[Any, Array] = {}
 
     def parameters(self) -> dict[str, Array]:
         model = self.autoencoder
@@ -117,8 +119,8 @@ class ShallowTrainer(BackpropTrainer):
             "hidden_bias": flow.bias_gradient(0, x, gradient),
             "visible_bias": flow.bias_gradient(1, h, output_gradient),
         }
-        if self.tied:
-            steps["weights"] = self._tied_gradient(x, gradient, output_gradient, h)
+        if isinstance(flow, TiedPropagation):
+            steps["weights"] = flow.tied_gradient(self._room(0))
         else:
             steps["weights"] = flow.weights_gradient(x, gradient, out=self._room(0))
             steps["decoder_weights"] = flow.weights_gradient(h, output_gradient, out=self._room(1))
@@ -151,35 +153,6 @@ class ShallowTrainer(BackpropTrainer):
         n_words = xp.sum(found, axis=1, keepdims=True)
         # a document without words has a target without words
         return found / xp.where(n_words > 0, n_words, xp.ones_like(n_words))
-
-    def _tied_gradient(self, x: Any, gradient: Array, output_gradient: Array, h: Array) -> Array:
-        """Sum of the gradients of the encoder's weights and of the decoder's, transposed."""
-        backend, out = self.backend, self._room(0)
-        if isinstance(x, Counts):
-            backend.matmul(output_gradient.T, h, out=out)
-            out += self.flow.weights_gradient(x, gradient, out=self._second_room())
-            return out
-        # one product of stacked rows
-        n = int(x.shape[0])
-        left, right = self._stacked(2 * n)
-        left[:n, :], left[n:, :] = x, output_gradient
-        right[:n, :], right[n:, :] = gradient, h
-        return backend.matmul(left.T, right, out=out)
-
-    def _second_room(self) -> Array:
-        """Room for another array of the weights' shape."""
-        if "weights" not in self._rooms:
-            weights = self.autoencoder.weights
-            self._rooms["weights"] = self.backend.empty(tuple(weights.shape), weights.dtype)
-        return self._rooms["weights"]
-
-    def _stacked(self, n: int) -> tuple[Array, Array]:
-        """Room for ``n`` rows of visible and of hidden units."""
-        weights = self.autoencoder.weights
-        for side, width in zip(("left", "right"), weights.shape, strict=True):
-            if side not in self._rooms or self._rooms[side].shape[0] < n:
-                self._rooms[side] = self.backend.empty((n, int(width)), weights.dtype)
-        return self._rooms["left"][:n, :], self._rooms["right"][:n, :]
 
     # -- measurements --------------------------------------------------------------------
 
