@@ -315,6 +315,36 @@ def test_verbose_lines(small, capsys):
     )
 
 
+class Watcher:
+    """Keeps the codes and reconstructions of every epoch; stops after some."""
+
+    def __init__(self, stop_at):
+        self.stop_at, self.found = stop_at, []
+
+    def setup(self, estimator, context): ...
+
+    def on_fit_task_begin(self, estimator, context): ...
+
+    def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
+        if context.task_name != "epoch":
+            return None
+        self.found.append(fitted_estimator.reconstruct(X))
+        return len(self.found) == self.stop_at
+
+    def teardown(self, estimator, context): ...
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_callbacks_see_the_model_of_the_epoch_and_stop(tied, small):
+    setting = {"tied_weights": tied, "training_dtype": "float64"}
+    watcher = Watcher(stop_at=2)
+    model = autoencoder(n_iter=9, **setting).set_callbacks(watcher).fit(small)
+    assert model.n_iter_ == 2
+    for n_iter, found in enumerate(watcher.found, start=1):
+        expected = autoencoder(n_iter=n_iter, **setting).fit(small)
+        np.testing.assert_array_equal(found, expected.reconstruct(small))
+
+
 # -- learning --------------------------------------------------------------------------------
 
 
