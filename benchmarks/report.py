@@ -29,6 +29,7 @@ from benchmarks import (
     partition,
     semantic_hashing,
     sparse,
+    sparse_layers,
     speed,
     topic_speed,
     topic_stream,
@@ -290,6 +291,11 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         "Documents by short codes",
         lambda: semantic_hashing.run(_quick),
         semantic_hashing.form,
+    ),
+    "sparse_layers": (
+        "Sparse layers and intermediate fine-tuning",
+        lambda: sparse_layers.run(_quick),
+        sparse_layers.form,
     ),
     "hamming": (
         "Search over packed codes",

@@ -24,10 +24,11 @@ from skdeepbm.estimators._layers import (
 from skdeepbm.estimators._validation import check_data, repair_range
 from skdeepbm.estimators.rbm import RBMTransformer
 from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
+from skdeepbm.estimators.shallow_autoencoder import ShallowAutoencoder
 from skdeepbm.models.network import Layer, Network
 from skdeepbm.models.units import UNITS
 
-PRETRAINERS = (RBMTransformer, ReplicatedSoftmax)
+PRETRAINERS = (RBMTransformer, ShallowAutoencoder, ReplicatedSoftmax)
 
 #: kinds of the code units
 CODES = {"linear": "gaussian", "sigmoid": "bernoulli", "relu": "relu", "binary": "bernoulli"}

@@ -32,11 +32,12 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
     hidden_layer_sizes : int or sequence of int, default=(256, 32)
         Number of units of each layer of the encoder; the last ones are the code.
 
-    pretrainer : RBMTransformer, ReplicatedSoftmax, list or None, default=None
+    pretrainer : RBMTransformer, ShallowAutoencoder, ReplicatedSoftmax, list or None, default=None
         Template of the layers: each gets its settings but `n_components`, `backend`, the kind of
         its visible units (that of the hidden units below) and, if `random_state` is given here, its
         seed. A list has a template for each layer; the first may be a :class:`ReplicatedSoftmax`,
-        whose outputs are a softmax over words. None means ``RBMTransformer()``.
+        or a :class:`ShallowAutoencoder` of counts, whose outputs are a softmax over words. None
+        means ``RBMTransformer()``.
 
     pretraining : bool, default=True
         Whether the templates are trained. False starts at random weights (Glorot & Bengio 2010)
@@ -127,6 +128,8 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
 
     See Also
     --------
+    HammingNeighbors : Search among binary codes.
+    ShallowAutoencoder : A single layer.
     sklearn.decomposition.PCA : The best linear code.
 
     References
