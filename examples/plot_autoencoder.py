@@ -1,0 +1,73 @@
+"""
+Two numbers for a digit: a deep autoencoder beside PCA
+======================================================
+
+A code of two numbers for images of 64 pixels. Principal components are the best linear code; the
+encoder of a deep autoencoder is not linear, so that its two numbers keep more of the image, and
+digits of one class come to lie together, although no label is ever looked at.
+"""
+
+# %%
+# Layers of 128 and 32 sigmoid units are pretrained as RBMs, then a linear code of two units; the
+# network is unrolled and fine-tuned by Adam with a rate that falls to zero.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+from skdeepbm import Backprop, DeepAutoencoder, schedules
+from skdeepbm.metrics import retrieval_precision, squared_error
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+
+n_iter = 60
+finetuning = Backprop(
+    n_iter=n_iter, optimizer="adam", learning_rate=schedules.Linear(0.01, 0.0, n_iter)
+)
+deep = DeepAutoencoder((128, 32, 2), finetuning=finetuning, random_state=0).fit(X_train)
+pca = PCA(2).fit(X_train)
+models = {"principal components": pca, "deep autoencoder": deep}
+
+# %%
+# How much of a test image two numbers keep: the squared error, summed over pixels, and the share of
+# the same digit among the nearest codes.
+codes = {name: model.transform(X_test) for name, model in models.items()}
+for name, model in models.items():
+    error = squared_error(X_test, model.inverse_transform(codes[name]))
+    share = retrieval_precision(codes[name], y_test, metric="euclidean", n_neighbors=(1, 15))
+    print(f"{name}: squared error {error:.2f}, same digit {share[0]:.2f} (1), {share[1]:.2f} (15)")
+
+# %%
+# The codes of the test images, a colour and a numeral for each digit.
+colours = plt.get_cmap("tab10").colors
+figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
+for axis, (name, H) in zip(axes, codes.items(), strict=True):
+    for digit in range(10):
+        for place in H[y_test == digit]:
+            axis.text(*place, str(digit), color=colours[digit], fontsize=7, ha="center")
+    low, high = H.min(axis=0), H.max(axis=0)
+    margin = 0.05 * (high - low)
+    axis.set(
+        title=name,
+        xlabel="first number",
+        ylabel="second number",
+        xlim=(low[0] - margin[0], high[0] + margin[0]),
+        ylim=(low[1] - margin[1], high[1] + margin[1]),
+    )
+plt.show()
+
+# %%
+# What is left of ten test images, one of each digit.
+chosen = np.array([np.flatnonzero(y_test == digit)[0] for digit in range(10)])
+rows = {"image": X_test[chosen]}
+for name, model in models.items():
+    rows[name] = model.inverse_transform(codes[name][chosen])
+figure, axes = plt.subplots(3, 10, figsize=(9, 3.1), layout="constrained")
+for line, (name, images) in zip(axes, rows.items(), strict=True):
+    for axis, image in zip(line, images, strict=True):
+        axis.imshow(image.reshape(8, 8), cmap="gray", vmin=0, vmax=1)
+        axis.set(xticks=[], yticks=[])
+    line[0].set_ylabel(name.replace(" ", "\n"), rotation=0, ha="right", va="center")
+plt.show()
