@@ -107,7 +107,7 @@ def held_out_share(estimator: Any, settings: Backprop, n_rows: int) -> np.ndarra
     if n < 1:
         raise ValueError(
             f"early_stopping of {type(estimator).__name__} needs at least 2 rows, one to train on "
-            f"and one to hold out; X has {n_rows}."
+            f"and one to hold out; X has n_samples = {n_rows}."
         )
     words = np.random.SeedSequence(estimator._entropy, spawn_key=(VALIDATION,))
     return np.sort(np.random.Generator(np.random.SFC64(words)).permutation(n_rows)[:n])

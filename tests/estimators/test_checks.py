@@ -10,6 +10,7 @@ from skdeepbm import (
     Backprop,
     ClassificationRBM,
     DBNClassifier,
+    DeepAutoencoder,
     HammingNeighbors,
     RBMTransformer,
     ReplicatedSoftmax,
@@ -105,7 +106,36 @@ SHALLOW = [
 ]
 
 
-@parametrize_with_checks(UNITS + OPTIONS + COUNTS + LABELS + DEEP + SEARCH + SHALLOW)
+QUICK = RBMTransformer(n_iter=2)
+UNROLLED = [
+    DeepAutoencoder((8, 3)),
+    DeepAutoencoder(
+        (8, 6, 3),
+        pretrainer=QUICK,
+        code="binary",
+        sparsity="alternate",
+        intermediate_finetuning=Backprop(n_iter=2),
+        finetuning=Backprop(n_iter=2, optimizer="cg", batch_size=10),
+    ),
+    DeepAutoencoder(
+        (8, 3),
+        pretrainer=[RBMTransformer(visible="gaussian", n_iter=2), QUICK],
+        code="relu",
+        sparsity="all",
+        finetuning=Backprop(n_iter=2, optimizer="lbfgs"),
+    ),
+    DeepAutoencoder((8, 3), pretraining=False, code="sigmoid", finetuning=Backprop(n_iter=2)),
+    DeepAutoencoder(
+        (8, 3),
+        pretrainer=[ReplicatedSoftmax(n_iter=2), QUICK],
+        code="binary",
+        finetuning=Backprop(n_iter=2, early_stopping=True),
+    ),
+    DeepAutoencoder(3, pretrainer=RBMTransformer(visible="gaussian", n_iter=2), finetuning=None),
+]
+
+
+@parametrize_with_checks(UNITS + OPTIONS + COUNTS + LABELS + DEEP + SEARCH + SHALLOW + UNROLLED)
 def test_check_estimator(estimator, check):
     check(estimator)
 
