@@ -53,12 +53,16 @@ class AutoencoderModelMixin(BoltzmannBase):
 
     # -- layers --------------------------------------------------------------------------
 
+    def _given_templates(self) -> list[Any]:
+        """The template of each layer as it was given."""
+        given = RBMTransformer() if self.pretrainer is None else self.pretrainer
+        return listed_templates(self, "pretrainer", given, len(layer_sizes(self)), PRETRAINERS)
+
     def _templates(self) -> list[Any]:
         """The template of each layer, with the code's kind of units and the sparsity."""
-        name, n_layers = type(self).__name__, len(layer_sizes(self))
-        given = RBMTransformer() if self.pretrainer is None else self.pretrainer
-        found = listed_templates(self, "pretrainer", given, n_layers, PRETRAINERS)
-        found = [clone(template) for template in found]
+        name = type(self).__name__
+        found = [clone(template) for template in self._given_templates()]
+        check_kinds(self, "pretrainer", found)
         top, kind = found[-1], CODES[self.code]
         if hidden_kind(top) != kind:
             if isinstance(top, ReplicatedSoftmax):
@@ -68,7 +72,6 @@ class AutoencoderModelMixin(BoltzmannBase):
                 )
             # a rate that suits sigmoid units makes those of other kinds diverge
             top.set_params(hidden=kind, learning_rate="auto")
-        check_kinds(self, "pretrainer", found)
         if self.sparsity is not None:
             sparse = self._sparse_layers()
             for i, template in enumerate(found):
@@ -110,10 +113,7 @@ class AutoencoderModelMixin(BoltzmannBase):
     @property
     def visible(self) -> str:  # type: ignore[override]
         """Kind of the visible units: that of the first template."""
-        given = self.pretrainer
-        if isinstance(given, list | tuple) and given:
-            given = given[0]
-        return "bernoulli" if given is None else visible_kind(given)
+        return visible_kind(self._given_templates()[0])
 
     @property
     def _n_visible(self) -> int:

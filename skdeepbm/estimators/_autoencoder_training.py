@@ -77,6 +77,7 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
 
     def _check(self, backend: Backend, X: Any, going_on: bool, n_steps: int | None) -> Any:
         """Validated rows; hyper-parameters and, if training goes on, the public arrays too."""
+        self._layers()
         # parameters that somebody set by hand come without a number of features
         X = self._check_rows(
             X, backend, warn=True, reset=not (going_on and hasattr(self, "n_features_in_"))
@@ -90,7 +91,6 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
                 )
         if not going_on or not hasattr(self, "_entropy"):
             self._entropy = self._seed().entropy
-        self._layers()
         for given, names in (
             (self.finetuning, FINETUNING),
             (self.intermediate_finetuning, INTERMEDIATE),

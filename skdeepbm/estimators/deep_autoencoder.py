@@ -249,7 +249,11 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        kind = self.visible
+        try:
+            kind = self.visible
+        except (TypeError, ValueError):
+            # templates that do not fit: `fit` says so
+            kind = "bernoulli"
         tags.input_tags.sparse = kind not in UNITS or UNITS[kind].sparse
         tags.input_tags.positive_only = kind == "multinomial"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

@@ -321,7 +321,14 @@ def test_default_templates(small):
         (ClassificationRBM(), TypeError, "pretrainer of DeepAutoencoder must be an RBMTransfor"),
         ([RBM(), MinMaxScaler()], TypeError, "layer 1 is MinMaxScaler"),
         (RBM(hidden="relu"), ValueError, "layer 0 of DeepAutoencoder has hidden='relu'"),
-        ([RBM(), RBM(n_iter=-1)], ValueError, "n_iter"),
+        ([], ValueError, "a list of 0 templates, but hidden_layer_sizes has 2 layers"),
+        ("rbm", TypeError, "must be an RBMTransformer, .* layer 0 is 'rbm'"),
+        (RBM, TypeError, "must be an RBMTransformer"),
+        (MinMaxScaler(), TypeError, r"layer 0 is MinMaxScaler\(\)"),
+        ([RBM(), ReplicatedSoftmax()], ValueError, "can only be the first one: give a list"),
+        (ReplicatedSoftmax(), ValueError, "layer 1 of DeepAutoencoder is a ReplicatedSoftmax"),
+        ([RBM(), RBM(n_iter=-1)], ValueError, "'n_iter' parameter of RBMTransformer"),
+        (RBM(visible="words"), ValueError, "'visible' parameter of RBMTransformer"),
     ],
 )
 def test_templates_that_do_not_fit(templates, error, match, small):
