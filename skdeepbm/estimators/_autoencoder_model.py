@@ -72,6 +72,9 @@ class AutoencoderModelMixin(BoltzmannBase):
                 )
             # a rate that suits sigmoid units makes those of other kinds diverge
             top.set_params(hidden=kind, learning_rate="auto")
+            if kind != "bernoulli":
+                # the penalty is defined for probabilities
+                top.set_params(sparsity_cost=0.0)
         if self.sparsity is not None:
             sparse = self._sparse_layers()
             for i, template in enumerate(found):

@@ -48,7 +48,8 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
         Kind of the code units. ``"relu"`` are noisy rectified linear units, with the expected value
         softplus. ``"binary"`` are sigmoid units whose inputs get noise in fine-tuning, so that
         their values move to 0 and 1 [2]_; see :meth:`binary_codes`. Where the last template has
-        another kind of hidden units, it gets this one, with ``learning_rate="auto"``.
+        another kind of hidden units, it gets this one, with ``learning_rate="auto"`` and, unless
+        they are sigmoid, without its sparsity penalty.
 
     code_noise : float, default=4.0
         Standard deviation of the noise of ``code="binary"``. Encoding is without it.

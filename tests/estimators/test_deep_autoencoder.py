@@ -308,6 +308,14 @@ def test_layers_have_the_settings_of_their_templates(small):
     assert_same_model(first, second)
 
 
+def test_one_sparse_template_for_all_layers(small):
+    """Its penalty is of sigmoid units; linear codes go without."""
+    model = autoencoder(pretrainer=RBM(n_iter=1, sparsity_cost=0.1))
+    assert [r.sparsity_cost for r in model.fit(small).pretrainers_] == [0.1, 0.0]
+    model.set_params(code="binary").fit(small)
+    assert [r.sparsity_cost for r in model.pretrainers_] == [0.1, 0.1]
+
+
 def test_default_templates(small):
     model = DeepAutoencoder((4,), random_state=0, finetuning=None).fit(small)
     assert model.pretrainers_[0].n_iter == RBM().n_iter
