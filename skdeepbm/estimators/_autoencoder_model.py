@@ -152,6 +152,23 @@ class AutoencoderModelMixin(BoltzmannBase):
                 "features to the code and back."
             )
 
+    def _check_going_on(self, X: Any) -> None:
+        """Raise unless the public arrays are what training can go on from."""
+        self._check_shapes()
+        name, sizes = type(self).__name__, layer_sizes(self)
+        found = tuple(int(np.shape(w)[1]) for w in self.coefs_[: len(sizes)])
+        if found != sizes:
+            raise ValueError(
+                f"{name} goes on from hidden layers of {found} units, but hidden_layer_sizes="
+                f"{self.hidden_layer_sizes!r}. Set it to their numbers, or fit anew with "
+                "warm_start=False."
+            )
+        if X.shape[1] != self._n_visible:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the parameters of {name} are for "
+                f"{self._n_visible}."
+            )
+
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> Network:
         """The encoder and the decoder, one after the other."""
         self._check_shapes()

@@ -77,34 +77,35 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
 
     def _check(self, backend: Backend, X: Any, going_on: bool, n_steps: int | None) -> Any:
         """Validated rows; hyper-parameters and, if training goes on, the public arrays too."""
+        # scikit-learn passes over them in a later `partial_fit`
+        self._validate_params()
         self._layers()
         # parameters that somebody set by hand come without a number of features
         X = self._check_rows(
             X, backend, warn=True, reset=not (going_on and hasattr(self, "n_features_in_"))
         )
         if going_on:
-            self._check_shapes()
-            if X.shape[1] != self._n_visible:
-                raise ValueError(
-                    f"X has {X.shape[1]} features, but the parameters of {type(self).__name__} are "
-                    f"for {self._n_visible}."
-                )
+            self._check_going_on(X)
         if not going_on or not hasattr(self, "_entropy"):
             self._entropy = self._seed().entropy
-        for given, names in (
-            (self.finetuning, FINETUNING),
-            (self.intermediate_finetuning, INTERMEDIATE),
-        ):
-            settings, first = self._settings(given, names), 0
-            if settings is None:
-                continue
-            if given is self.finetuning and going_on:
-                first = getattr(getattr(self, "_training", None), "epoch", 0)
-            n_epochs = settings.n_iter if n_steps is None else n_steps
-            check_backprop(self, settings, int(X.shape[0]), first, n_epochs)
-            if settings.early_stopping and n_steps is None:
-                held_out_share(self, settings, int(X.shape[0]))
+        settings = self._settings(self.finetuning, FINETUNING)
+        first = getattr(getattr(self, "_training", None), "epoch", 0) if going_on else 0
+        self._check_settings(settings, X, first, n_steps)
+        if not going_on:
+            # all epochs of it, also in a `partial_fit`
+            self._check_settings(self._settings(self.intermediate_finetuning, INTERMEDIATE), X)
         return X
+
+    def _check_settings(
+        self, settings: Backprop | None, X: Any, first: int = 0, n_steps: int | None = None
+    ) -> None:
+        """Raise, before any training, what a fine-tuning would raise later."""
+        if settings is None:
+            return
+        n_epochs = settings.n_iter if n_steps is None else n_steps
+        check_backprop(self, settings, int(X.shape[0]), first, n_epochs)
+        if settings.early_stopping and n_steps is None:
+            held_out_share(self, settings, int(X.shape[0]))
 
     @staticmethod
     def _settings(given: Any, names: dict[str, dict[str, Any]]) -> Backprop | None:

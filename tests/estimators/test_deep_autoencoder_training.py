@@ -521,6 +521,19 @@ def test_warm_start_does_not_pretrain_again(small):
     assert [r.n_iter_ for r in model.pretrainers_] == [9, 9]
 
 
+def test_another_architecture_is_refused(small):
+    model = autoencoder(backprop(1), warm_start=True).fit(small)
+    for sizes in ((8, 4), (7, 3)):
+        model.hidden_layer_sizes = sizes
+        for method in ("fit", "partial_fit"):
+            with pytest.raises(ValueError, match=r"DeepAutoencoder goes on from .* \(8, 3\) units"):
+                getattr(model, method)(small)
+    # what is there can still be used
+    assert model.transform(small).shape == (100, 3)
+    model.set_params(warm_start=False).fit(small)
+    assert model.coefs_[0].shape == (64, 7)
+
+
 def test_another_optimizer_goes_on_from_the_parameters(small):
     model = autoencoder(backprop(), warm_start=True).fit(small)
     for optimizer in ("adam", "lbfgs", "nesterov", "cg", "adam", "sgd"):
@@ -745,9 +758,8 @@ def test_divergence_in_fine_tuning(small):
 # -- bad settings ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("method", "fitted"), [("fit", False), ("fit", True), ("partial_fit", False)]
-)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize(
     ("parameter", "value", "match"),
     [
@@ -772,3 +784,26 @@ def test_bad_settings_change_nothing(method, fitted, parameter, value, match, sm
     assert vars(model).keys() == before.keys()
     if fitted:
         assert_equal(parameters(model), [*before["coefs_"], *before["intercepts_"]])
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_rows", "match"),
+    [
+        (backprop(3, momentum=[0.5, 0.5, 1.5]), 100, "momentum of Backprop gives 1.5 in epoch 2"),
+        (backprop(1, early_stopping=True), 1, "needs at least 2 rows"),
+    ],
+    ids=["schedule", "held out"],
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_settings_of_intermediate_fine_tuning_are_checked_at_once(
+    method, settings, n_rows, match, small
+):
+    """Before any layer is trained; and not at all where it is over."""
+    model = autoencoder(backprop(1), intermediate_finetuning=settings)
+    recorder = Recorder()
+    with pytest.raises(ValueError, match=match):
+        getattr(model.set_callbacks(recorder), method)(small[:n_rows])
+    assert not any("layer" in event for event in recorder.events)
+    model.set_params(intermediate_finetuning=None, warm_start=True).fit(small)
+    model.set_params(intermediate_finetuning=settings)
+    assert getattr(model, method)(small[:n_rows]).n_iter_ == 2
