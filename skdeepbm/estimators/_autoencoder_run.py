@@ -130,9 +130,9 @@ class IntermediateRun(AutoencoderRun):
     def host(self, array: Any) -> np.ndarray:
         return self.backend.to_host(array)
 
-    def public_arrays(self) -> dict[str, Any]:
+    def public_arrays(self) -> None:
         # without all layers there is no fitted estimator to show to callbacks
-        return {}
+        return None
 
     def store(self, entries: list[dict[str, Any]]) -> None:
         self.entries = entries

@@ -126,7 +126,8 @@ class FinetuningRun(ABC):
         finally:
             self.store(entries)
 
-    def public_arrays(self) -> dict[str, Any]:
+    def public_arrays(self) -> dict[str, Any] | None:
+        """What makes a fitted copy for callbacks; None where there is none yet."""
         return {**self.estimator._public_arrays(), **self.arrays()}
 
     def store(self, entries: list[dict[str, Any]]) -> None:

@@ -24,7 +24,7 @@ class EpochHooks:
     X, y : object
         Handed to the callbacks.
     fitted_arrays : callable
-        Returns the public fitted arrays of the model in training.
+        Returns the public fitted arrays of the model in training; None where they make no model.
     describe : callable
         What a printed line says of an entry of the history.
     early_stopping : EarlyStopping or None, default=None
@@ -36,7 +36,7 @@ class EpochHooks:
         context: Any,
         X: Any,
         y: Any,
-        fitted_arrays: Callable[[], dict],
+        fitted_arrays: Callable[[], dict | None],
         describe: Callable[[dict[str, Any]], str],
         early_stopping: EarlyStopping | None = None,
     ) -> None:

@@ -602,7 +602,8 @@ class Recorder:
     def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
         self.events.append(f"end {context.task_name}")
         if context.task_name == "epoch":
-            self.found.append((fitted_estimator, fitted_estimator.transform(X)))
+            known = fitted_estimator is not None
+            self.found.append((fitted_estimator, fitted_estimator.transform(X) if known else None))
         if self.events.count(f"end {self.at}") == self.n:
             if self.error is not None:
                 raise self.error
@@ -616,6 +617,23 @@ def test_tasks(small):
     layers = [f"{what} layer {i}" for i in (0, 1) for what in ("begin", "end")]
     last = ["begin fine-tuning", *["begin epoch", "end epoch"] * 2, "end fine-tuning"]
     assert recorder.events == ["setup", "begin fit", *layers, *last, "end fit", "teardown"]
+
+
+def test_tasks_of_intermediate_fine_tuning(small):
+    """There is no fitted estimator to look at, nor that of an earlier fit."""
+    recorder = Recorder()
+    monitor = ScoringMonitor(scoring={"score": lambda model, X, y: model.score(X)})
+    model = autoencoder(backprop(1), intermediate_finetuning=backprop(2)).fit(small)
+    model.set_callbacks(recorder, monitor).fit(small, np.zeros(len(small)))
+    begin = recorder.events.index("end layer 0") + 1
+    assert recorder.events[begin : recorder.events.index("begin layer 1")] == [
+        "begin intermediate fine-tuning",
+        *["begin epoch", "end epoch"] * 2,
+        "end intermediate fine-tuning",
+    ]
+    assert [found is None for found, _ in recorder.found] == [True, True, False]
+    scores = [row["score"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert scores[-1] == pytest.approx(model.score(small))
 
 
 def test_fitted_estimators_of_callbacks(small):
