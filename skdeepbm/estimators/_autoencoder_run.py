@@ -121,6 +121,10 @@ class IntermediateRun(AutoencoderRun):
     def saved_state(self) -> TrainingState | None:
         return None
 
+    def where(self) -> str:
+        # the layer's name stands before it
+        return self.task_name
+
     def seed_key(self) -> tuple[int, ...]:
         return TRAINING, 2, len(self.start.layers)
 

@@ -99,9 +99,7 @@ class FinetuningRun(ABC):
         try:
             self.run(Rows(self.backend, self.X, self.dtype), hooks)
         except DivergenceError as error:
-            raise DivergenceError(
-                f"{type(estimator).__name__}, {self.task_name}: {error}"
-            ) from error
+            raise DivergenceError(f"{self.where()}: {error}") from error
         finally:
             # also after an interrupt or an error in a callback: what was learned is kept
             if stopping is not None:
@@ -121,10 +119,13 @@ class FinetuningRun(ABC):
         try:
             entries.append(self.trainer.update(rows.batch(np.arange(rows.n_rows))))
         except DivergenceError as error:
-            name = type(self.estimator).__name__
-            raise DivergenceError(f"{name}, {self.task_name}: {error}") from error
+            raise DivergenceError(f"{self.where()}: {error}") from error
         finally:
             self.store(entries)
+
+    def where(self) -> str:
+        """What a divergence happened in."""
+        return f"{type(self.estimator).__name__}, {self.task_name}"
 
     def public_arrays(self) -> dict[str, Any] | None:
         """What makes a fitted copy for callbacks; None where there is none yet."""

@@ -15,6 +15,7 @@ from skdeepbm.estimators.rbm import RBMTransformer
 from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.exceptions import DivergenceError
 from skdeepbm.models.units import UNITS, MultinomialUnits, Units
+from skdeepbm.training.trainer import KEPT
 
 
 def layer_sizes(estimator: Any) -> tuple[int, ...]:
@@ -183,8 +184,10 @@ def named_layer(owner: Any, place: int) -> Iterator[None]:
     try:
         yield
     except DivergenceError as error:
+        # the layer is lost with what it has learned
+        text = str(error).removesuffix(KEPT)
         raise DivergenceError(
-            f"{name}, layer {place}: {error} The {name} itself stays as it was before."
+            f"{name}, layer {place}: {text}The {name} itself stays as it was before."
         ) from error
 
 

@@ -19,6 +19,9 @@ from skdeepbm.training.optimizers import OPTIMIZERS
 from skdeepbm.training.schedules import SCHEDULED, check_value, value_at
 from skdeepbm.training.settings import LoopSettings, TrainingState
 
+#: end of a divergence's message
+KEPT = "The estimator keeps the last finite parameters, those from before that epoch."
+
 
 class Hooks(Protocol):
     """What the loop tells its caller."""
@@ -254,8 +257,7 @@ class Trainer(ABC):
         """The error for the current epoch, once the last good parameters are back."""
         return DivergenceError(
             f"training diverged in epoch {self.state.epoch + 1}: the parameters are not finite. "
-            f"{self._remedy()} The estimator keeps the last finite parameters, those from before "
-            "that epoch."
+            f"{self._remedy()} {KEPT}"
         )
 
     def _remedy(self) -> str:
