@@ -16,6 +16,9 @@ from skdeepbm.estimators.finetuning import Backprop
 from skdeepbm.models.network import Network
 from skdeepbm.training import TrainingState
 
+#: what is measured of classes alone
+LABELLED = ("error", "validation_error")
+
 
 def targets_of_counts(X: Any) -> Any:
     """Counts of each row divided by their number; rows without any stay zero. CSR in, CSR out."""
@@ -88,6 +91,9 @@ class AutoencoderRun(FinetuningRun):
             "intercepts_": [self.host(layer.units.bias) for layer in layers],
         }
 
+    def store(self, entries: list[dict[str, Any]]) -> None:
+        super().store([{k: v for k, v in entry.items() if k not in LABELLED} for entry in entries])
+
     def describe(self, entry: dict[str, Any]) -> str:
         text = f"loss = {entry['loss']:.4f}, squared error = {entry['squared_error']:.4f}"
         if self.held_out is not None:
@@ -139,4 +145,4 @@ class IntermediateRun(AutoencoderRun):
         return None
 
     def store(self, entries: list[dict[str, Any]]) -> None:
-        self.entries = entries
+        self.entries = [{k: v for k, v in entry.items() if k not in LABELLED} for entry in entries]

@@ -110,8 +110,9 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
 
     history_ : dict of str to ndarray
         One entry per epoch of fine-tuning: ``loss``, minus the log-density of the rows in nats per
-        row, ``squared_error``, summed over features and averaged over rows (of counts, of the
-        shares of words), both of some training rows without noise and penalties;
+        row (of counts, per word: of the shares of words in each document), ``squared_error``,
+        summed over features and averaged over rows (of counts, of the shares of words too), both
+        of some training rows without noise and penalties;
         ``validation_loss`` and ``validation_squared_error`` of held-out rows; ``weight_norm`` of
         each layer, ``weights_moved`` and ``epoch_time`` in seconds.
 
