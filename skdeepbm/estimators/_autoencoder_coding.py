@@ -157,10 +157,13 @@ class AutoencoderCodingMixin(AutoencoderModelMixin):
                 f"binary_codes of {type(self).__name__} needs code units between 0 and 1, but "
                 f"code={self.code!r}: fit with code='binary'."
             )
-        H = self.transform(X)
+        H = self._codes(X)
         owner = owner_of(H)
-        host = np.asarray(H if owner is None else owner.to_host(H))
-        level = np.asarray(threshold, dtype=np.float64)
+        host = H if owner is None else owner.to_host(H)
+        try:
+            level = np.asarray(threshold, dtype=np.float64)
+        except (TypeError, ValueError):
+            level = np.array(np.nan)
         if level.shape not in ((), (host.shape[1],)) or not np.isfinite(level).all():
             raise ValueError(
                 f"threshold of binary_codes of {type(self).__name__} must be a number, or one for "

@@ -92,14 +92,14 @@ class AutoencoderModelMixin(BoltzmannBase):
         if self.sparsity is None:
             return ()
         if not isinstance(self.sparsity, str):
-            chosen = np.asarray(self.sparsity)
-            if chosen.shape != (n_layers,) or chosen.dtype.kind != "b":
+            chosen = list(self.sparsity)
+            if len(chosen) != n_layers or not all(isinstance(b, bool | np.bool_) for b in chosen):
                 raise ValueError(
                     f"sparsity={self.sparsity!r} of {type(self).__name__} must have a boolean for "
                     f"each of the {n_layers} hidden layers, or be None, 'bottleneck', 'all' or "
                     "'alternate'."
                 )
-            return tuple(int(i) for i in np.flatnonzero(chosen))
+            return tuple(i for i, sparse in enumerate(chosen) if sparse)
         return {
             "bottleneck": (n_layers - 1,),
             "all": tuple(range(n_layers)),

@@ -278,7 +278,9 @@ def test_bits_need_sigmoid_units(code, small):
         model.binary_codes(small)
 
 
-@pytest.mark.parametrize("threshold", [[0.5], [0.5] * 4, np.nan, None, np.full((1, 3), 0.5)])
+@pytest.mark.parametrize(
+    "threshold", [[0.5], [0.5] * 4, np.nan, None, np.full((1, 3), 0.5), "half", [[0.5], [0, 1]]]
+)
 def test_thresholds_that_are_none(threshold, small):
     model = autoencoder(code="binary").fit(small)
     with pytest.raises(ValueError, match="threshold of binary_codes of DeepAutoencoder .* 3 code"):

@@ -348,7 +348,9 @@ def test_a_penalty_on_linear_codes_makes_them_small(small):
 
 
 @pytest.mark.parametrize(
-    "sparsity", [[True], [True] * 3, [1, 0], [0.5, 0.5], [[True, False]], ["all", "none"]], ids=str
+    "sparsity",
+    [[True], [True] * 3, [1, 0], [[True, False]], [[True], [True, False]], ["all", "none"]],
+    ids=str,
 )
 def test_sequences_that_do_not_say_it_of_each_layer(sparsity, small):
     model = autoencoder(sparsity=sparsity)
