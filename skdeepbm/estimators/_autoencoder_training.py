@@ -10,6 +10,7 @@ from skdeepbm.backends import Backend, get_backend
 from skdeepbm.estimators._autoencoder_model import AutoencoderModelMixin
 from skdeepbm.estimators._autoencoder_run import AutoencoderRun, IntermediateRun
 from skdeepbm.estimators._base import TRAINING, host_dtype
+from skdeepbm.estimators._counts import check_any_words, document_lengths
 from skdeepbm.estimators._finetuning_settings import check_backprop, held_out_share
 from skdeepbm.estimators._layers import (
     downward_arrays,
@@ -92,6 +93,8 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
         first = getattr(getattr(self, "_training", None), "epoch", 0) if going_on else 0
         self._check_settings(settings, X, first, n_steps)
         if not going_on:
+            if self.visible == "multinomial":
+                check_any_words(self, X, document_lengths(X, backend))
             # all epochs of it, also in a `partial_fit`
             self._check_settings(self._settings(self.intermediate_finetuning, INTERMEDIATE), X)
         return X

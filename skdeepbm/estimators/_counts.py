@@ -53,6 +53,22 @@ def check_counts(
     return X
 
 
+def check_any_words(estimator: Any, X: Any, lengths: np.ndarray) -> None:
+    """Raise if training would begin with documents of which none has a word."""
+    if not lengths.any():
+        raise ValueError(
+            f"X has {X.shape[0]} documents for {type(estimator).__name__}, but no word in any of "
+            "them. Check the vocabulary of the vectorizer."
+        )
+
+
+def document_lengths(X: Any, backend: Backend) -> np.ndarray:
+    """Number of words of each document, on the host, in float64."""
+    if sp.issparse(X):
+        return np.asarray(X.sum(axis=1, dtype=np.float64)).reshape(-1)
+    return np.asarray(backend.to_host(backend.xp.sum(X, axis=1)), dtype=np.float64)
+
+
 def _first(X: Any, condition: Any) -> tuple[int, int, float]:
     """Row, column and value of the first entry that meets a condition."""
     if sp.issparse(X):

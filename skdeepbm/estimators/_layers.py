@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -13,7 +14,7 @@ from sklearn.base import clone
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators.rbm import RBMTransformer
 from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
-from skdeepbm.exceptions import DivergenceError
+from skdeepbm.exceptions import DataRangeWarning, DivergenceError
 from skdeepbm.models.units import UNITS, MultinomialUnits, Units
 from skdeepbm.training.trainer import KEPT
 
@@ -179,10 +180,15 @@ def _all_groups(groups: Any, bias: Array) -> tuple[int, ...] | None:
 
 @contextmanager
 def named_layer(owner: Any, place: int) -> Iterator[None]:
-    """Name the owner and the layer in a divergence inside."""
+    """Name the owner and the layer in a divergence inside.
+
+    Of fractional counts the owner has warned, by its own name and those of its columns.
+    """
     name = type(owner).__name__
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* is no count", DataRangeWarning)
+            yield
     except DivergenceError as error:
         # the layer is lost with what it has learned
         text = str(error).removesuffix(KEPT)

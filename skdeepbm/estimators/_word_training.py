@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import TRAINING, host_dtype
-from skdeepbm.estimators._counts import check_counts
+from skdeepbm.estimators._counts import check_any_words, check_counts, document_lengths
 from skdeepbm.estimators._hyperparameters import check_schedules
 from skdeepbm.estimators._training import TrainingMixin
 from skdeepbm.estimators._validation import user_level
@@ -86,12 +86,7 @@ class WordTrainingMixin(TrainingMixin):
                 pieces.append(method(model, v, model.lengths(backend.row_sums(v))))
         return np.concatenate(pieces)
 
-    def _lengths(self, X: Any, backend: Backend) -> np.ndarray:
-        """Number of words of each document, on the host, in float64."""
-        if sp.issparse(X):
-            return np.asarray(X.sum(axis=1, dtype=np.float64)).reshape(-1)
-        sums = backend.to_host(backend.xp.sum(X, axis=1))
-        return np.asarray(sums, dtype=np.float64)
+    _lengths = staticmethod(document_lengths)
 
     # -- training ------------------------------------------------------------------------
 
@@ -104,11 +99,8 @@ class WordTrainingMixin(TrainingMixin):
         X = check_counts(self, X, backend, reset=reset)
         if going_on:
             self._check_width(X)
-        if not going_on and not self._lengths(X, backend).any():
-            raise ValueError(
-                f"X has {X.shape[0]} documents for {type(self).__name__}, but no word in any of "
-                "them. Check the vocabulary of the vectorizer."
-            )
+        if not going_on:
+            check_any_words(self, X, self._lengths(X, backend))
         return X
 
     def _start(self, backend: Backend, X: Any, n_batches: int) -> None:

@@ -25,6 +25,7 @@ from skdeepbm import (
     ReplicatedSoftmax,
 )
 from skdeepbm import RBMTransformer as RBM
+from skdeepbm.exceptions import DataRangeWarning
 
 GAUSSIAN = [RBM(visible="gaussian", n_iter=3), RBM(n_iter=2)]
 COUNTS = [ReplicatedSoftmax(n_iter=2), RBM(n_iter=2)]
@@ -216,6 +217,30 @@ def test_documents_without_words(documents):
     np.testing.assert_array_equal(model.score_samples(X)[-3:], 0)
     np.testing.assert_array_equal(model.reconstruct(X)[-3:], 0)
     np.testing.assert_allclose(model.reconstruct(X).sum(axis=1), X.sum(axis=1))
+
+
+@pytest.mark.parametrize("pretraining", [True, False])
+def test_no_document_has_a_word(pretraining, documents, device):
+    model = autoencoder(pretrainer=COUNTS, pretraining=pretraining, finetuning=Backprop(n_iter=1))
+    for X in (0 * documents, device.asarray(0 * documents.toarray())):
+        with pytest.raises(ValueError, match="120 documents for DeepAutoencoder, but no word in"):
+            model.fit(X)
+    # later there is nothing to learn from such a batch
+    model.set_params(finetuning=Backprop(weight_decay=0, n_iter=0)).fit(documents)
+    before = copy.deepcopy(model.coefs_)
+    model.partial_fit(0 * documents)
+    for a, b in zip(model.coefs_, before, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+@pytest.mark.parametrize("finetuning", [None, Backprop(n_iter=1)], ids=str)
+def test_fractional_counts_are_told_once(finetuning, documents):
+    frame = pd.DataFrame(documents.toarray() / 2, columns=[f"w{i}" for i in range(12)])
+    model = autoencoder(pretrainer=COUNTS, finetuning=finetuning)
+    for method in (model.fit, model.partial_fit):
+        with pytest.warns(DataRangeWarning, match="DeepAutoencoder: column .*'w.*no count") as told:
+            method(frame)
+        assert len(told) == 1
 
 
 def test_softmax_groups():
