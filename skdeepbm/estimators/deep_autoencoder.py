@@ -232,7 +232,8 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
         """Fine-tune the network with one mini-batch.
 
         The first call, if the network is not there yet, pretrains the layers on its rows as `fit`
-        does, intermediate fine-tuning included.
+        does, intermediate fine-tuning included. With ``finetuning=None`` later calls change
+        nothing.
 
         Parameters
         ----------

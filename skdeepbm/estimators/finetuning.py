@@ -62,12 +62,13 @@ class Backprop(BaseEstimator):
         Share of the epochs, the last ones, over which the parameters are averaged.
 
     early_stopping : bool, default=False
-        Stop when the error of held-out rows has not fallen for `n_iter_no_change` epochs, and go
-        back to the parameters of the best epoch.
+        Stop when the error of held-out rows (of an autoencoder: the loss) has not fallen for
+        `n_iter_no_change` epochs, and go back to the parameters of the best epoch.
 
     validation_fraction : float, default=0.1
-        Share of the labelled rows that is held out with ``early_stopping=True``; classes have
-        equal shares, and at least one row each. Equal rows are held out all or not at all.
+        Share of the rows that is held out with ``early_stopping=True``. Of a classifier, labelled
+        ones: classes have equal shares, and at least one row each, and equal rows are held out all
+        or not at all.
 
     n_iter_no_change : int, default=10
         See `early_stopping`.
