@@ -124,11 +124,11 @@ def at_random_parameters(model, n_features, seed=0):
 def test_a_step_goes_down_the_gradient(kind, code, sparsity, sparse, rng):
     """Of minus the mean score, for counts of the shares of words, and of the sparsity penalty."""
     X, template = {
-        "bernoulli": (rng.random((7, 4)), RBM()),
-        "gaussian": (rng.normal(size=(7, 4)), [RBM(visible="gaussian"), RBM()]),
+        "bernoulli": (rng.random((7, 3)), RBM()),
+        "gaussian": (rng.normal(size=(7, 3)), [RBM(visible="gaussian"), RBM()]),
         "counts": (
             # one document without words
-            sp.csr_array(np.vstack([rng.integers(0, 4, size=(6, 4)) + 0.0, np.zeros(4)])),
+            sp.csr_array(np.vstack([rng.integers(0, 4, size=(6, 3)) + 0.0, np.zeros(3)])),
             [ReplicatedSoftmax(), RBM()],
         ),
     }[kind]
@@ -138,7 +138,7 @@ def test_a_step_goes_down_the_gradient(kind, code, sparsity, sparse, rng):
     )
     penalty = {"sparsity": sparsity, "sparsity_target": 0.2, "sparsity_cost": 0.5}
     model = autoencoder(settings, (3, 2), pretrainer=template, code=code, **penalty)
-    at_random_parameters(model, 4)
+    at_random_parameters(model, 3)
     expected = numerical_gradient(model, lambda m: loss(m, X, sparse, cost=0.5))
     before = copy.deepcopy(parameters(model))
     model.partial_fit(X)
