@@ -13,6 +13,7 @@ from skdeepbm.estimators._base import BoltzmannBase, host_dtype
 from skdeepbm.estimators._counts import check_counts
 from skdeepbm.estimators._layers import (
     check_kinds,
+    default_template,
     hidden_kind,
     hidden_units,
     layer_sizes,
@@ -55,7 +56,7 @@ class AutoencoderModelMixin(BoltzmannBase):
 
     def _given_templates(self) -> list[Any]:
         """The template of each layer as it was given."""
-        given = RBMTransformer() if self.pretrainer is None else self.pretrainer
+        given = default_template() if self.pretrainer is None else self.pretrainer
         return listed_templates(self, "pretrainer", given, len(layer_sizes(self)), PRETRAINERS)
 
     def _templates(self) -> list[Any]:

@@ -11,7 +11,11 @@ from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import TRAINING
 from skdeepbm.estimators._early_stopping import EarlyStopping, rises
 from skdeepbm.estimators._finetuning import FinetuningRun
-from skdeepbm.estimators._finetuning_settings import backprop_trainer, held_out_share
+from skdeepbm.estimators._finetuning_settings import (
+    autoencoder_rate,
+    backprop_trainer,
+    held_out_share,
+)
 from skdeepbm.estimators.finetuning import Backprop
 from skdeepbm.models.network import Network
 from skdeepbm.training import TrainingState
@@ -58,6 +62,9 @@ class AutoencoderRun(FinetuningRun):
             sparsity_cost=estimator.sparsity_cost if sparse_layers else 0.0,
         )
         self.trainer = trainer(self.network(), own, self.state, self.seed, self.targets())
+
+    def starting_rate(self) -> float:
+        return autoencoder_rate(self.settings, int(self.X.shape[1]), self.estimator.visible)
 
     def network(self) -> Network:
         """The network to train, with arrays of its own."""

@@ -11,7 +11,7 @@ import numpy as np
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import TRAINING, host_dtype
 from skdeepbm.estimators._early_stopping import EarlyStopping
-from skdeepbm.estimators._finetuning_settings import learning_rate
+from skdeepbm.estimators._finetuning_settings import classifier_rate, learning_rate
 from skdeepbm.estimators._fitting import EpochHooks
 from skdeepbm.exceptions import DivergenceError
 from skdeepbm.training import Rows, TrainingState
@@ -52,7 +52,7 @@ class FinetuningRun(ABC):
         if any(len(saved["slots"]) != n_slots for saved in self.state.optimizer.values()):
             # another optimiser than before: nothing of its state can be used
             self.state.optimizer = {}
-        self.rate = learning_rate(settings, self.state.epoch, n_epochs, int(X.shape[0]))
+        self.rate = learning_rate(settings, self.state.epoch, n_epochs, self.starting_rate())
         self.seed = np.random.SeedSequence(estimator._entropy, spawn_key=self.seed_key())
         self.held_out: np.ndarray | None = None
         self.entries: list[dict[str, Any]] = []
@@ -60,6 +60,10 @@ class FinetuningRun(ABC):
     def saved_state(self) -> TrainingState | None:
         """What to go on from; it is not changed."""
         return getattr(self.estimator, "_training", None)
+
+    def starting_rate(self) -> float:
+        """Where the learning rate "auto" begins."""
+        return classifier_rate(self.settings, int(self.X.shape[0]))
 
     def seed_key(self) -> tuple[int, ...]:
         """What the random numbers of the run are for."""

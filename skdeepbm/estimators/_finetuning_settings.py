@@ -31,14 +31,33 @@ class Falling:
         return self.start * (1.0 - min(max(epoch - self.first, 0) / self.n_epochs, 1.0))
 
 
-def learning_rate(settings: Any, first: int, n_epochs: int | None, n_rows: int) -> Any:
-    """The learning rate; "auto" falls to 0 in every `fit`, and stays for single steps (None)."""
+def learning_rate(settings: Any, first: int, n_epochs: int | None, start: float) -> Any:
+    """The learning rate; "auto" falls from ``start`` to 0 in a `fit`, and stays for single steps.
+
+    Those have ``n_epochs=None``.
+    """
     if not isinstance(settings.learning_rate, str):
         return settings.learning_rate
-    start = min(0.003 * rows_per_batch(settings, n_rows), 0.3)
-    if isinstance(settings, Backprop):
-        start = 1e-3 if settings.optimizer == "adam" else 0.1
     return start if n_epochs is None else Falling(start, first, max(n_epochs, 1))
+
+
+def classifier_rate(settings: Any, n_rows: int) -> float:
+    """Where the "auto" rate of a belief net begins."""
+    if isinstance(settings, Backprop):
+        return 1e-3 if settings.optimizer == "adam" else 0.1
+    return min(0.003 * rows_per_batch(settings, n_rows), 0.3)
+
+
+def autoencoder_rate(settings: Backprop, n_features: int, visible: str) -> float:
+    """Where the "auto" rate of an autoencoder begins, whose loss is a sum over features.
+
+    That of counts is a mean over the words of a document; linear outputs have no bounds.
+    """
+    if settings.optimizer == "adam":
+        return 3e-3
+    if visible == "multinomial":
+        return 0.1
+    return min(0.1, 10.0 / n_features) * (0.2 if visible == "gaussian" else 1.0)
 
 
 def rows_per_batch(settings: Any, n_rows: int) -> int:

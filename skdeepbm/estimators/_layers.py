@@ -34,8 +34,8 @@ def layer_sizes(estimator: Any) -> tuple[int, ...]:
 def default_template() -> RBMTransformer:
     """Template of layers where none is given.
 
-    Without centring hidden units are sparser, and labels are learned better from them: see
-    docs/architecture.md.
+    Without centring hidden units are sparser; labels are learned better from them, and codes keep
+    more: see docs/architecture.md.
     """
     return RBMTransformer(centring=False)
 

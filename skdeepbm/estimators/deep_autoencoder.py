@@ -37,7 +37,7 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
         its visible units (that of the hidden units below) and, if `random_state` is given here, its
         seed. A list has a template for each layer; the first may be a :class:`ReplicatedSoftmax`,
         or a :class:`ShallowAutoencoder` of counts, whose outputs are a softmax over words. None
-        means ``RBMTransformer()``.
+        means ``RBMTransformer(centring=False)``, whose hidden units are sparser.
 
     pretraining : bool, default=True
         Whether the templates are trained. False starts at random weights (Glorot & Bengio 2010)

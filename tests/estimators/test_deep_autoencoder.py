@@ -357,7 +357,11 @@ def test_default_templates(small):
         ([RBM(), MinMaxScaler()], TypeError, "layer 1 is MinMaxScaler"),
         (RBM(hidden="relu"), ValueError, "layer 0 of DeepAutoencoder has hidden='relu'"),
         ([], ValueError, "a list of 0 templates, but hidden_layer_sizes has 2 layers"),
-        ("rbm", TypeError, "must be an RBMTransformer, .* layer 0 is 'rbm'"),
+        (
+            "rbm",
+            TypeError,
+            "RBMTransformer or a ShallowAutoencoder, .* layer 0 is 'rbm'",
+        ),
         (RBM, TypeError, "must be an RBMTransformer"),
         (MinMaxScaler(), TypeError, r"layer 0 is MinMaxScaler\(\)"),
         ([RBM(), ReplicatedSoftmax()], ValueError, "can only be the first one: give a list"),
