@@ -6,8 +6,8 @@ as probabilities (cosine) and as bits (Hamming distance); codes of 10: 2000-500-
 linear code. Layers: replicated softmax, 10 epochs, then RBMs, 20 epochs each; 40 epochs of Adam,
 the best of them by a tenth of the training documents. The rivals have codes of the same size: LSA
 (truncated SVD) of the counts and of tf-idf, also as bits cut at the medians, LDA of scikit-learn
-(batch variational Bayes, 20 passes) of the counts; cosine of real codes. Precision is the mean share of the same group among the nearest
-documents.
+(batch variational Bayes, 20 passes) of the counts; cosine of real codes. Precision is the mean
+share of the same group among the nearest documents.
 """
 
 import time
