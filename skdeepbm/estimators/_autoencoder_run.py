@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
 
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import TRAINING
+from skdeepbm.estimators._counts import word_shares
 from skdeepbm.estimators._early_stopping import EarlyStopping, rises
 from skdeepbm.estimators._finetuning import FinetuningRun
 from skdeepbm.estimators._finetuning_settings import (
@@ -22,15 +22,6 @@ from skdeepbm.training import TrainingState
 
 #: what is measured of classes alone
 LABELLED = ("error", "validation_error")
-
-
-def targets_of_counts(X: Any) -> Any:
-    """Counts of each row divided by their number; rows without any stay zero. CSR in, CSR out."""
-    found = copy.copy(X)
-    n_words = np.asarray(X.sum(axis=1)).reshape(-1)
-    lengths = np.repeat(np.where(n_words > 0, n_words, 1.0), np.diff(X.indptr))
-    found.data = (X.data / lengths).astype(X.data.dtype)
-    return found
 
 
 class AutoencoderRun(FinetuningRun):
@@ -75,11 +66,7 @@ class AutoencoderRun(FinetuningRun):
         """What the outputs should be; None for the rows as they are."""
         if self.estimator.visible != "multinomial":
             return None
-        if hasattr(self.X, "indptr"):
-            return targets_of_counts(self.X)
-        xp = self.backend.xp
-        n_words = xp.sum(self.X, axis=1, keepdims=True)
-        return self.X / xp.where(n_words > 0, n_words, xp.ones_like(n_words))
+        return word_shares(self.backend, self.X)
 
     def early_stopping(self) -> EarlyStopping | None:
         if not self.settings.early_stopping:

@@ -69,6 +69,20 @@ def document_lengths(X: Any, backend: Backend) -> np.ndarray:
     return np.asarray(backend.to_host(backend.xp.sum(X, axis=1)), dtype=np.float64)
 
 
+def word_shares(backend: Backend, X: Any) -> Any:
+    """Counts divided by the number of words of their document, CSR or where ``X`` lives.
+
+    A document without words has zeros.
+    """
+    if sp.issparse(X):
+        n_words = np.asarray(X.sum(axis=1, dtype=np.float64)).reshape(-1)
+        found = sp.csr_array(X, copy=True)
+        found.data /= np.repeat(np.where(n_words > 0, n_words, 1.0), np.diff(found.indptr))
+        return found
+    n_words = backend.xp.sum(X, axis=1, keepdims=True)
+    return X / backend.xp.where(n_words > 0, n_words, backend.xp.ones_like(n_words))
+
+
 def _first(X: Any, condition: Any) -> tuple[int, int, float]:
     """Row, column and value of the first entry that meets a condition."""
     if sp.issparse(X):

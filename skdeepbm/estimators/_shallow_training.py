@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import TRAINING, host_dtype
-from skdeepbm.estimators._counts import check_counts
+from skdeepbm.estimators._counts import check_counts, word_shares
 from skdeepbm.estimators._early_stopping import Entry, rises
 from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
@@ -173,7 +173,7 @@ class ShallowTrainingMixin(TrainingMixin):
         of that, so that a row at the mean is reconstructed by the base rate.
         """
         groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
-        rows = _shares(backend, X) if self.visible == "multinomial" else X
+        rows = word_shares(backend, X) if self.visible == "multinomial" else X
         mean, variance = column_moments(backend, rows)
         self._entropy = self._seed().entropy
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(self._entropy)))
@@ -259,14 +259,3 @@ class ShallowTrainingMixin(TrainingMixin):
             return float(entry["squared_error"]) / self._n_visible
 
         warn_of_base_rate(self, entries, self._data_variance, n_rows, mean_error)
-
-
-def _shares(backend: Backend, X: Any) -> Any:
-    """Counts divided by the number of words of their document."""
-    if sp.issparse(X):
-        n_words = np.asarray(X.sum(axis=1, dtype=np.float64)).reshape(-1)
-        found = sp.csr_array(X, copy=True)
-        found.data /= np.repeat(np.where(n_words > 0, n_words, 1.0), np.diff(found.indptr))
-        return found
-    n_words = backend.xp.sum(X, axis=1, keepdims=True)
-    return X / backend.xp.where(n_words > 0, n_words, backend.xp.ones_like(n_words))
