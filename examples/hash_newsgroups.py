@@ -54,7 +54,7 @@ model = DeepAutoencoder(
     (500, 500, 128),
     pretrainer=[ReplicatedSoftmax(n_iter=10), rbm, rbm],
     code="binary",
-    finetuning=Backprop(n_iter=20, optimizer="adam", batch_size=100),
+    finetuning=Backprop(n_iter=20, optimizer="adam", batch_size=100, input_dropout=0.4),
     random_state=0,
 )
 begin = time.perf_counter()

@@ -9,24 +9,20 @@ digits of one class come to lie together, although no label is ever looked at.
 
 # %%
 # Layers of 128 and 32 sigmoid units are pretrained as RBMs, then a linear code of two units; the
-# network is unrolled and fine-tuned by Adam with a rate that falls to zero.
+# network is unrolled and fine-tuned by gradient descent with momentum.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
-from skdeepbm import Backprop, DeepAutoencoder, schedules
+from skdeepbm import Backprop, DeepAutoencoder
 from skdeepbm.metrics import retrieval_precision, squared_error
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
 
-n_iter = 60
-finetuning = Backprop(
-    n_iter=n_iter, optimizer="adam", learning_rate=schedules.Linear(0.01, 0.0, n_iter)
-)
-deep = DeepAutoencoder((128, 32, 2), finetuning=finetuning, random_state=0).fit(X_train)
+deep = DeepAutoencoder((128, 32, 2), finetuning=Backprop(n_iter=60), random_state=0).fit(X_train)
 pca = PCA(2).fit(X_train)
 models = {"principal components": pca, "deep autoencoder": deep}
 

@@ -33,7 +33,7 @@ strategies = {
 
 
 def backprop(n_iter):
-    return Backprop(n_iter=n_iter, optimizer="adam", learning_rate=0.003, batch_size=50)
+    return Backprop(n_iter=n_iter, batch_size=50)
 
 
 models, losses = {}, {}
@@ -41,12 +41,12 @@ for name, sparsity in strategies.items():
     for middle in (False, True):
         model = DeepAutoencoder(
             (128, 64, 32, 4),
-            pretrainer=RBMTransformer(n_iter=10, batch_size=50),
+            pretrainer=RBMTransformer(n_iter=10, batch_size=50, centring=False),
             code="sigmoid",
             sparsity=sparsity,
             sparsity_cost=0.05,
-            intermediate_finetuning=backprop(4) if middle else None,
-            finetuning=backprop(12 if middle else 24),
+            intermediate_finetuning=backprop(10) if middle else None,
+            finetuning=backprop(50 if middle else 80),
             random_state=0,
         )
         begin = time.perf_counter()

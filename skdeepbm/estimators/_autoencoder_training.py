@@ -26,8 +26,8 @@ from skdeepbm.models.network import Network
 from skdeepbm.training.start import column_moments, glorot_weights
 
 #: what the names of fine-tunings stand for
-FINETUNING = {"backprop": {"n_iter": 30, "optimizer": "adam"}}
-INTERMEDIATE = {"backprop": {"n_iter": 10, "optimizer": "adam"}}
+FINETUNING: dict[str, dict[str, Any]] = {"backprop": {}}
+INTERMEDIATE = {"backprop": {"n_iter": 10}}
 
 
 class AutoencoderTrainingMixin(AutoencoderModelMixin):

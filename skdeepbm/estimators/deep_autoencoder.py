@@ -71,12 +71,12 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
     intermediate_finetuning : "backprop", Backprop or None, default=None
         What follows each layer but the last one: backpropagation of the layers so far, unrolled,
         before the next one is added [3]_. ``"backprop"`` means
-        ``Backprop(n_iter=10, optimizer="adam")``.
+        ``Backprop(n_iter=10)``.
 
     finetuning : "backprop", Backprop or None, default="backprop"
-        What follows the last layer. ``"backprop"`` means ``Backprop(n_iter=30,
-        optimizer="adam")``; an object has other settings, with conjugate gradients and L-BFGS among
-        them, see :class:`Backprop`.
+        What follows the last layer. ``"backprop"`` means ``Backprop()``, 30 epochs of gradient
+        descent with momentum; an object has other settings, with Adam, conjugate gradients and
+        L-BFGS among them, see :class:`Backprop`.
 
     backend : {"auto", "numpy", "cupy"}, default="auto"
         Where to compute; as in :class:`RBMTransformer`.

@@ -225,8 +225,8 @@ def test_options_of_fine_tuning(small):
 def test_names_of_fine_tunings(small):
     named = autoencoder("backprop", intermediate_finetuning="backprop").fit(small)
     spelt = autoencoder(
-        Backprop(n_iter=30, optimizer="adam"),
-        intermediate_finetuning=Backprop(n_iter=10, optimizer="adam"),
+        Backprop(n_iter=30),
+        intermediate_finetuning=Backprop(n_iter=10),
     ).fit(small)
     assert_equal(parameters(named), parameters(spelt))
     assert named.n_iter_ == 30
