@@ -43,8 +43,9 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         the negative phase of `algorithm`; or the first plus `generative_weight` times the second,
         which keeps the classifier from overfitting. Each is averaged over the rows of a batch.
 
-    generative_weight : float, default=0.01
-        Weight of ``log p(x, y)`` in the hybrid objective. More where labels are few.
+    generative_weight : float, default=0.3
+        Weight of ``log p(x, y)`` in the hybrid objective; [1]_ uses 0.01. More where labels are
+        few.
 
     bias_shift : float, default=0.0
         Constant that is taken from every hidden bias after each update, which makes hidden units
@@ -302,7 +303,7 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         n_components: int = 256,
         *,
         objective: str = "hybrid",
-        generative_weight: float = 0.01,
+        generative_weight: float = 0.3,
         bias_shift: float = 0.0,
         unlabelled: Any = -1,
         class_weight: Any = None,
