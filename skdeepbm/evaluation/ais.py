@@ -1,4 +1,4 @@
-"""Annealed importance sampling of an RBM's partition function, forwards and backwards.
+"""Annealed importance sampling of partition functions, forwards and backwards.
 
 Neal (2001), Salakhutdinov & Murray (2008); backwards Burda, Grosse & Salakhutdinov (2015). With
 hidden units summed out, ``p*_beta(v)`` is the unnormalised density of the path of
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skdeepbm.backends import Array, Stream
-from skdeepbm.models.rbm import RBM
+from skdeepbm.models.bipartite import Bipartite
 from skdeepbm.models.tempering import log_base_partition, log_ratio, tempered
 from skdeepbm.models.units import JointUnits
 
@@ -61,7 +61,7 @@ class Estimate:
 
 
 def anneal(
-    rbm: RBM,
+    rbm: Bipartite,
     v: Array,
     betas: Sequence[float] | np.ndarray,
     base_bias: Array,
@@ -72,7 +72,7 @@ def anneal(
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM or other Bipartite
     v : array of shape (n_runs, n_visible)
         Draws from the model at ``betas[0]``.
     betas : sequence of float
@@ -94,8 +94,8 @@ def anneal(
     backend = rbm.backend
     log_weights = np.zeros(int(v.shape[0]))
     v = backend.xp.asarray(v, copy=True)
-    a = backend.empty((int(v.shape[0]), rbm.hidden.size), rbm.weights.dtype)
-    h = backend.empty((int(v.shape[0]), rbm.hidden.size), rbm.weights.dtype)
+    a = backend.empty((int(v.shape[0]), rbm.hidden.size), rbm.dtype)
+    h = backend.empty((int(v.shape[0]), rbm.hidden.size), rbm.dtype)
     old = tempered(rbm, float(betas[0]), base_bias)
     for stage, beta in enumerate(betas[1:], start=1):
         new = tempered(rbm, float(beta), base_bias)
@@ -150,14 +150,14 @@ class Plan:
     betas: np.ndarray
 
 
-def base_bias(rbm: RBM, n_runs: int, stream: Stream) -> Array:
+def base_bias(rbm: Bipartite, n_runs: int, stream: Stream) -> Array:
     """Visible bias of the independent units at the beginning of the path.
 
     Real-valued units get the mean they have when nothing is known of the hidden ones, so that the
     path does not favour any side. Others get about the mean they have in the model, from a pilot
     of short runs that start at even odds.
     """
-    backend, units, dtype = rbm.backend, rbm.visible, rbm.weights.dtype
+    backend, units, dtype = rbm.backend, rbm.visible, rbm.dtype
     silent = rbm.hidden.with_bias(0.0 * rbm.hidden.bias)
     h = silent.mean(backend.zeros((1, silent.size), dtype))
     undecided = units.bias + rbm.visible_input(h)[0, :]
@@ -176,7 +176,7 @@ def base_bias(rbm: RBM, n_runs: int, stream: Stream) -> Array:
     return found
 
 
-def plan(rbm: RBM, n_runs: int, temperatures: str | int | np.ndarray, stream: Stream) -> Plan:
+def plan(rbm: Bipartite, n_runs: int, temperatures: str | int | np.ndarray, stream: Stream) -> Plan:
     """Choose where the path begins and its inverse temperatures.
 
     A pilot measures the standard deviation ``g(beta)`` of the derivative of the runs' log-weights;
@@ -185,7 +185,7 @@ def plan(rbm: RBM, n_runs: int, temperatures: str | int | np.ndarray, stream: St
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM or other Bipartite
     n_runs : int
         Of the pilots.
     temperatures : "auto", "classic", int or ndarray
@@ -222,19 +222,19 @@ def plan(rbm: RBM, n_runs: int, temperatures: str | int | np.ndarray, stream: St
     return Plan(start, np.interp(share, cumulative, _EVEN))
 
 
-def draw_base(rbm: RBM, base_bias: Array, n_runs: int, stream: Stream) -> Array:
+def draw_base(rbm: Bipartite, base_bias: Array, n_runs: int, stream: Stream) -> Array:
     """Exact draws from the independent visible units at the beginning of the path."""
     units = rbm.visible.with_bias(base_bias)
-    zeros = rbm.backend.zeros((n_runs, units.size), rbm.weights.dtype)
+    zeros = rbm.backend.zeros((n_runs, units.size), rbm.dtype)
     return units.sample(zeros, stream)
 
 
-def forward_estimate(rbm: RBM, path: Plan, n_runs: int | None, stream: Stream) -> Estimate:
+def forward_estimate(rbm: Bipartite, path: Plan, n_runs: int | None, stream: Stream) -> Estimate:
     """Log Z from runs that start at independent units; low on average.
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM or other Bipartite
     path : Plan
     n_runs : int or None
         None begins with 100 and adds more until the standard error of log Z is 0.01 nats, as long
@@ -249,7 +249,8 @@ def forward_estimate(rbm: RBM, path: Plan, n_runs: int | None, stream: Stream) -
     log_weights = runs(n_runs or _FIRST_RUNS)
     n_v, n_h = rbm.visible.size, rbm.hidden.size
     # a draw takes about as long as fifty multiplications in a product
-    cost = path.betas.size * (n_v * n_h + 50 * (n_v + n_h))
+    n_weights = sum(math.prod(block.shape) for block in rbm.blocks)
+    cost = path.betas.size * (n_weights + 50 * (n_v + n_h))
     most = min(_MOST_RUNS, _BUDGET // cost)
     while n_runs is None and log_weights.size < most:
         value, _, upper, _ = log_mean_weight(log_weights)
@@ -266,12 +267,12 @@ def forward_estimate(rbm: RBM, path: Plan, n_runs: int | None, stream: Stream) -
     )
 
 
-def reverse_estimate(rbm: RBM, path: Plan, v: Array, stream: Stream) -> Estimate:
+def reverse_estimate(rbm: Bipartite, path: Plan, v: Array, stream: Stream) -> Estimate:
     """Log Z from runs that start at states of the model; high on average.
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM or other Bipartite
     path : Plan
     v : array of shape (n_runs, n_visible)
         Draws from the model, or as near to them as can be had.

@@ -13,7 +13,7 @@ import numpy as np
 from skdeepbm.backends import Array
 from skdeepbm.evaluation.ais import forward_estimate, plan, reverse_estimate
 from skdeepbm.evaluation.exact import exact_log_partition
-from skdeepbm.models.rbm import RBM
+from skdeepbm.models.bipartite import Bipartite
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.sampling import gibbs_chain
 
@@ -56,15 +56,17 @@ class LogPartition:
     effective_sample_size: Any = 0.0
 
 
-def digest(model: RBM | ReplicatedSoftmax, *settings: object) -> bytes:
+def digest(model: Bipartite | ReplicatedSoftmax, *settings: object) -> bytes:
     """Hash of everything that log Z depends on, so that a changed parameter is noticed."""
     visible, hidden = model.visible, model.hidden
-    parts = getattr(visible, "parts", (visible,))
-    kinds = [(units.kind, units.size, units.groups) for units in (*parts, hidden)]
-    beta = model.beta if isinstance(model, RBM) else None
+    parts = [part for side in (visible, hidden) for part in getattr(side, "parts", (side,))]
+    kinds = [(units.kind, units.size, units.groups) for units in parts]
+    beta, blocks = None, [model.weights]
+    if isinstance(model, Bipartite):
+        beta, blocks = model.beta, model.blocks
     found = hashlib.blake2b(repr((kinds, beta, settings)).encode())
     variances = [part.log_variance for part in parts]
-    for array in (model.weights, visible.bias, hidden.bias, *variances):
+    for array in (*blocks, visible.bias, hidden.bias, *variances):
         if array is not None:
             host = np.ascontiguousarray(model.backend.to_host(array))
             found.update(repr(host.shape).encode())
@@ -83,12 +85,12 @@ def remember(
     return _remembered[key]
 
 
-def cached_log_partition(rbm: RBM) -> LogPartition:
+def cached_log_partition(rbm: Bipartite) -> LogPartition:
     """Exact log Z, computed once for the same parameters.
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM or other Bipartite
         In float64.
 
     Returns
@@ -104,7 +106,7 @@ def cached_log_partition(rbm: RBM) -> LogPartition:
 
 
 def estimated_log_partition(
-    rbm: RBM,
+    rbm: Bipartite,
     n_runs: int | None,
     temperatures: str | int | np.ndarray,
     seed: np.random.SeedSequence,
@@ -114,7 +116,7 @@ def estimated_log_partition(
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM or other Bipartite
     n_runs : int or None
         None chooses.
     temperatures : "auto", "classic", int or ndarray
@@ -147,7 +149,7 @@ def estimated_log_partition(
             found.effective_sample_size,
         )
 
-    def _burnt_in(rbm: RBM, rows: Array) -> Array:
+    def _burnt_in(rbm: Bipartite, rows: Array) -> Array:
         key = (*seed.spawn_key, 0)
         stream = rbm.backend.stream(np.random.SeedSequence(seed.entropy, spawn_key=key))
         v = rbm.backend.xp.asarray(rows, copy=True)
@@ -159,4 +161,4 @@ def estimated_log_partition(
     if rows is not None:
         return compute()
     names = (n_runs, np.asarray(temperatures).tolist(), seed.entropy, seed.spawn_key)
-    return remember(digest(rbm, rbm.backend.name, str(rbm.weights.dtype), *names), compute)
+    return remember(digest(rbm, rbm.backend.name, str(rbm.dtype), *names), compute)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from skdeepbm.backends import Array, Backend
-from skdeepbm.models.units import Units
+from skdeepbm.backends import Array
+from skdeepbm.models.bipartite import Bipartite
 
 
 @dataclass
-class RBM:
+class RBM(Bipartite):
     """``E(v, h) = self_energy(v) + self_energy(h) - beta couple(v) . W couple(h)``.
 
     Parameters
@@ -21,37 +21,17 @@ class RBM:
         Inverse temperature of the interaction; see :mod:`skdeepbm.models.tempering`.
     """
 
-    visible: Units
-    hidden: Units
-    weights: Array
-    beta: float = 1.0
+    @property
+    def blocks(self) -> list[Array]:
+        return [self.weights]
 
     @property
-    def backend(self) -> Backend:
-        return self.visible.backend
+    def layout(self) -> str:
+        v, h = self.visible, self.hidden
+        return f"{v.size} {v.kind} visible and {h.size} {h.kind} hidden units"
 
     def hidden_input(self, v: Array, out: Array | None = None) -> Array:
-        """Weighted input of the hidden units, bias not included; shape (n_rows, n_hidden)."""
         return self._cooled(self.backend.matmul(self.visible.couple(v), self.weights, out=out))
 
     def visible_input(self, h: Array, out: Array | None = None) -> Array:
-        """Weighted input of the visible units, bias not included; shape (n_rows, n_visible)."""
         return self._cooled(self.backend.matmul(self.hidden.couple(h), self.weights.T, out=out))
-
-    def _cooled(self, a: Array) -> Array:
-        if self.beta != 1.0:
-            a *= self.beta
-        return a
-
-    def energy(self, v: Array, h: Array) -> Array:
-        """Energy of joint states, row by row; shape (n_rows,)."""
-        interaction = self.backend.xp.sum(self.hidden_input(v) * self.hidden.couple(h), axis=1)
-        return self.visible.self_energy(v) + self.hidden.self_energy(h) - interaction
-
-    def free_energy(self, v: Array) -> Array:
-        """``-log sum_h exp(-E(v, h))`` (an integral where h is continuous); shape (n_rows,)."""
-        return self.visible.self_energy(v) - self.hidden.cgf(self.hidden_input(v))
-
-    def hidden_free_energy(self, h: Array) -> Array:
-        """``-log sum_v exp(-E(v, h))``; shape (n_rows,)."""
-        return self.hidden.self_energy(h) - self.visible.cgf(self.visible_input(h))

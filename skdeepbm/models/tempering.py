@@ -9,16 +9,21 @@ where the RBM with Bernoulli or softmax hidden units is.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TypeVar
+
 from skdeepbm.backends import Array
-from skdeepbm.models.rbm import RBM
+from skdeepbm.models.bipartite import Bipartite
+
+Model = TypeVar("Model", bound=Bipartite)
 
 
-def tempered(rbm: RBM, beta: float, base_bias: Array) -> RBM:
+def tempered(rbm: Model, beta: float, base_bias: Array) -> Model:
     """The model at an inverse temperature; it shares the weights of ``rbm``.
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM or other Bipartite
         At inverse temperature 1.
     beta : float
         From 0 to 1.
@@ -26,25 +31,21 @@ def tempered(rbm: RBM, beta: float, base_bias: Array) -> RBM:
 
     Returns
     -------
-    model : RBM
+    model : of the type of ``rbm``
     """
     beta = float(beta)  # NumPy's float64 would widen float32 arrays
     visible_bias = beta * rbm.visible.bias + (1.0 - beta) * base_bias
-    return RBM(
-        rbm.visible.with_bias(visible_bias),
-        rbm.hidden.with_bias(beta * rbm.hidden.bias),
-        rbm.weights,
-        beta,
-    )
+    hidden = rbm.hidden.with_bias(beta * rbm.hidden.bias)
+    return replace(rbm, visible=rbm.visible.with_bias(visible_bias), hidden=hidden, beta=beta)
 
 
-def log_ratio(old: RBM, new: RBM, v: Array, a: Array) -> Array:
+def log_ratio(old: Bipartite, new: Bipartite, v: Array, a: Array) -> Array:
     """``log p*_new(v) - log p*_old(v)`` for two models of one path, hidden units summed out.
 
     Parameters
     ----------
-    old, new : RBM
-        From :func:`tempered`, of the same RBM.
+    old, new : Bipartite
+        From :func:`tempered`, of the same model.
     v : array of shape (n_rows, n_visible)
     a : array of shape (n_rows, n_hidden)
         Input of the hidden units at inverse temperature 1, bias not included.
@@ -59,10 +60,10 @@ def log_ratio(old: RBM, new: RBM, v: Array, a: Array) -> Array:
     )
 
 
-def log_base_partition(rbm: RBM, base_bias: Array) -> float:
+def log_base_partition(rbm: Bipartite, base_bias: Array) -> float:
     """Log partition function of the path's beginning, in nats."""
     base = tempered(rbm, 0.0, base_bias)
-    backend, dtype = rbm.backend, rbm.weights.dtype
+    backend, dtype = rbm.backend, rbm.dtype
     visible = base.visible.cgf(backend.zeros((1, rbm.visible.size), dtype))
     hidden = base.hidden.cgf(backend.zeros((1, rbm.hidden.size), dtype))
     return float(visible[0]) + float(hidden[0])

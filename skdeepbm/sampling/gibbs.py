@@ -1,13 +1,13 @@
-"""Block Gibbs sampling of an RBM."""
+"""Block Gibbs sampling of an RBM, or of any model with two sides."""
 
 from __future__ import annotations
 
 from skdeepbm.backends import Array, Stream
-from skdeepbm.models.rbm import RBM
+from skdeepbm.models.bipartite import Bipartite
 
 
 def gibbs_chain(
-    rbm: RBM,
+    rbm: Bipartite,
     h: Array,
     n_steps: int,
     stream: Stream,
@@ -20,7 +20,7 @@ def gibbs_chain(
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM or other Bipartite
     h : array of shape (n_chains, n_hidden)
         Hidden states to start from. Overwritten by later states of the chains.
     n_steps : int

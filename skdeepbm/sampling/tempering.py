@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skdeepbm.backends import Array, Stream
-from skdeepbm.models.rbm import RBM
+from skdeepbm.models.bipartite import Bipartite
 from skdeepbm.models.tempering import log_ratio, tempered
 
 
@@ -25,7 +25,7 @@ class ParallelTempering:
 
     Parameters
     ----------
-    rbm : RBM
+    rbm : RBM or other Bipartite
         Its arrays may change between calls of :meth:`step`.
     betas : sequence of float
         Inverse temperatures, from 1 downwards; at least 2.
@@ -45,7 +45,7 @@ class ParallelTempering:
     """
 
     def __init__(
-        self, rbm: RBM, betas: Sequence[float], base_bias: Array, h: Array, first: int = 0
+        self, rbm: Bipartite, betas: Sequence[float], base_bias: Array, h: Array, first: int = 0
     ) -> None:
         self.rbm, self.betas, self.base_bias, self.h = rbm, list(betas), base_bias, h
         self.n_chains = int(h.shape[0]) // len(self.betas)
@@ -81,7 +81,12 @@ class ParallelTempering:
             model.hidden.sample(a, stream, mean=mean, out=self.h[i * n : (i + 1) * n, :])
 
     def _exchange(
-        self, i: int, models: list[RBM], states: list[Array], inputs: list[Array], stream: Stream
+        self,
+        i: int,
+        models: list[Bipartite],
+        states: list[Array],
+        inputs: list[Array],
+        stream: Stream,
     ) -> None:
         """Offer the chains of two neighbours each other's states."""
         xp = self.rbm.backend.xp
