@@ -18,6 +18,7 @@ from scipy.special import logsumexp, spence
 from skdeepbm.models import RBM
 from skdeepbm.models.autoencoder import Autoencoder
 from skdeepbm.models.belief_net import BeliefNet
+from skdeepbm.models.dbm import DBM
 from skdeepbm.models.network import Layer as NetworkLayer
 from skdeepbm.models.network import Network
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
@@ -823,3 +824,136 @@ def rows_for_autoencoder(visible, n, seed=0):
     if visible == "multinomial":
         rows[0] = 0.0
     return rows
+
+
+@dataclass
+class TinyDBM:
+    """A deep Boltzmann machine small enough to sum over, the first layer visible."""
+
+    layers: list[Layer]
+    weights: list[np.ndarray]
+
+    def dbm(self, backend: Any, dtype: Any = np.float64) -> DBM:
+        """The package's model of the same parameters, in arrays of its own."""
+
+        def put(array):
+            return None if array is None else backend.asarray(np.array(array, dtype=dtype))
+
+        units = [
+            UNITS[layer.kind](backend, put(layer.bias), put(layer.log_variance), layer.groups)
+            for layer in self.layers
+        ]
+        return DBM(units, [put(array) for array in self.weights])
+
+    def energies(self, states):
+        """Energies of joint states, one array of rows for each layer."""
+        coupled = [layer.couple(x) for layer, x in zip(self.layers, states, strict=True)]
+        found = sum(layer.self_energy(x) for layer, x in zip(self.layers, states, strict=True))
+        for (below, above), w in zip(itertools.pairwise(coupled), self.weights, strict=True):
+            found = found - ((below @ w) * above).sum(-1)
+        return found
+
+    def joint(self):
+        """Every joint state of the layers, rows for each one, and the log-volume of a state."""
+        each = [layer.states() for layer in self.layers]
+        grid = np.meshgrid(*(np.arange(len(rows)) for rows, _ in each), indexing="ij")
+        rows = [x[i.ravel()] for (x, _), i in zip(each, grid, strict=True)]
+        return rows, sum(volume for _, volume in each)
+
+    def log_z(self):
+        states, log_volume = self.joint()
+        return logsumexp(-self.energies(states)) + log_volume
+
+    def hidden_energies(self, v):
+        """Joint states of the hidden layers, and their energies beside one row."""
+        h = TinyDBM(self.layers[1:], self.weights[1:]).joint()[0]
+        return h, self.energies([np.tile(v, (len(h[0]), 1)), *h])
+
+    def log_likelihoods(self, v):
+        return np.array([logsumexp(-self.hidden_energies(row)[1]) for row in v]) - self.log_z()
+
+    def probabilities(self):
+        """Joint states (of a lattice for real units) and the probability of each."""
+        states, _ = self.joint()
+        energies = self.energies(states)
+        return states, np.exp(-energies - logsumexp(-energies))
+
+    def posterior(self, v):
+        """Joint states of the hidden layers and the probability of each given one row."""
+        h, energies = self.hidden_energies(v)
+        return h, np.exp(-energies - logsumexp(-energies))
+
+    def draws(self, n, rng):
+        """Joint states drawn from the model."""
+        states, p = self.probabilities()
+        chosen = rng.choice(len(p), size=n, p=p / p.sum())
+        return [x[chosen] for x in states]
+
+    def input(self, index, states):
+        """Weighted input of a layer from those beside it."""
+        a = 0.0
+        if index:
+            a = a + self.layers[index - 1].couple(states[index - 1]) @ self.weights[index - 1]
+        if index + 1 < len(self.layers):
+            a = a + self.layers[index + 1].couple(states[index + 1]) @ self.weights[index].T
+        return a
+
+    def bounds(self, v, q):
+        """``E_q[-E] + H(q) - log Z`` for rows and Bernoulli probabilities of the hidden layers."""
+        found = []
+        for i, row in enumerate(v):
+            h, energies = self.hidden_energies(row)
+            log_q = 0.0
+            for x, p in zip(h, q, strict=True):
+                on = np.clip(p[i], 1e-300, None)
+                off = np.clip(1 - p[i], 1e-300, None)
+                log_q = log_q + (x * np.log(on) + (1 - x) * np.log(off)).sum(1)
+            found.append(np.exp(log_q) @ (-energies - log_q))
+        return np.array(found) - self.log_z()
+
+    def parameters(self):
+        """Parameters by the trainer's names."""
+        found = {f"weights {i}": w for i, w in enumerate(self.weights)}
+        for i, layer in enumerate(self.layers):
+            found[f"bias {i}"] = layer.bias
+        if self.layers[0].log_variance is not None:
+            found["log_variance"] = self.layers[0].log_variance
+        return found
+
+    def with_parameters(self, **changes):
+        """A copy with some of :meth:`parameters` set."""
+        now = {**self.parameters(), **changes}
+        layers = [
+            replace(
+                layer, bias=now[f"bias {i}"], log_variance=None if i else now.get("log_variance")
+            )
+            for i, layer in enumerate(self.layers)
+        ]
+        return TinyDBM(layers, [now[f"weights {i}"] for i in range(len(self.weights))])
+
+    def numerical_gradient(self, objective, name, step=1e-5):
+        """Central differences of ``objective(model)`` by the parameter of that name."""
+        value = self.parameters()[name]
+        gradient = np.empty_like(value)
+        for index in np.ndindex(value.shape):
+            ends = []
+            for sign in (1.0, -1.0):
+                moved = value.copy()
+                moved[index] += sign * step
+                ends.append(objective(self.with_parameters(**{name: moved})))
+            gradient[index] = (ends[0] - ends[1]) / (2 * step)
+        return gradient
+
+
+def make_dbm(sizes=(3, 3, 2), visible="bernoulli", hidden="bernoulli", seed=0, std=0.8):
+    """A random deep Boltzmann machine; ``sizes`` begins with the visible layer."""
+    rng = np.random.default_rng([seed, 23])
+    layers = []
+    for i, n in enumerate(sizes):
+        kind = hidden if i else visible
+        log_variance = rng.uniform(-0.6, 0.4, n) if kind == "gaussian" else None
+        groups = None
+        if kind == "softmax":
+            groups = (2, n - 2) if n > 3 else (n,)
+        layers.append(Layer(kind, rng.normal(0, 0.7, n), log_variance, groups))
+    return TinyDBM(layers, [rng.normal(0, std, pair) for pair in itertools.pairwise(sizes)])
