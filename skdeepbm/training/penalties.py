@@ -6,11 +6,10 @@ from skdeepbm.backends import Array, Backend
 from skdeepbm.models.network import Layer
 from skdeepbm.models.rbm import RBM
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
-from skdeepbm.training.settings import TrainingSettings
 
 
 def sparsity_gradient(
-    activity: Array | None, batch_mean: Array, settings: TrainingSettings
+    activity: Array | None, batch_mean: Array, target: float, cost: float, decay: float
 ) -> tuple[Array, Array]:
     """Penalty on hidden units whose average activity is not the target.
 
@@ -24,7 +23,7 @@ def sparsity_gradient(
         Decayed average so far; None before the first batch.
     batch_mean : array of shape (n_hidden,)
         Mean activity over the rows of the batch.
-    settings : TrainingSettings
+    target, cost, decay : float
 
     Returns
     -------
@@ -32,9 +31,8 @@ def sparsity_gradient(
     gradient : array of shape (n_hidden,)
         Of the objective (to be ascended), with respect to the unit's total input.
     """
-    decay = settings.sparsity_decay
     activity = batch_mean * 1.0 if activity is None else decay * activity + (1 - decay) * batch_mean
-    return activity, settings.sparsity_cost * (settings.sparsity_target - activity)
+    return activity, cost * (target - activity)
 
 
 def constrain_norm(model: RBM | ReplicatedSoftmax | Layer, max_norm: float) -> None:

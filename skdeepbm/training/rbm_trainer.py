@@ -16,6 +16,7 @@ from skdeepbm.training.negative_phases import NEGATIVE_PHASES
 from skdeepbm.training.penalties import constrain_norm, sparsity_gradient
 from skdeepbm.training.settings import TrainingSettings, TrainingState
 from skdeepbm.training.trainer import Trainer
+from skdeepbm.training.variance import ascend_variance, variance_gradient
 
 
 class RBMTrainer(Trainer):
@@ -119,7 +120,10 @@ class RBMTrainer(Trainer):
             rbm.hidden.mean(a, out=view.h0)
         self.negative.run(rbm, view.drawn, n_steps, self.stream, view.v1, view.h1)
 
-        variance_gradient = self._variance_gradient(view) if rbm.visible.has_variance else None
+        of_variance = None
+        if rbm.visible.has_variance:
+            phases = ((view.v0, view.h0), (view.v1, view.h1))
+            of_variance = variance_gradient(rbm, phases, self.offset)
         gain = self.optimizer.gain(rate)
         v0 = view.v0
         if batch.dense is None:
@@ -128,8 +132,9 @@ class RBMTrainer(Trainer):
         backend.phase_statistics(
             v0, view.h0, view.v1, view.h1, gain, contrast.data_mean, contrast.difference
         )
-        if variance_gradient is not None:
-            self._ascend_variance(variance_gradient, rate, momentum)
+        if of_variance is not None:
+            own, floor = self.settings.variance_rate * rate, self.state.log_variance_floor
+            ascend_variance(rbm, of_variance, self.optimizer, own, momentum, floor, self.offset)
         self._ascend(batch, view, rate, momentum, gain)
         self.count()
 
@@ -161,7 +166,13 @@ class RBMTrainer(Trainer):
             backend.outer_rows(contrast.difference, self.offset, gain, view.outer_v, view.outer_h)
         if settings.sparsity_cost > 0:
             mean_v, mean_h = contrast.data_mean
-            self.activity, penalty = sparsity_gradient(self.activity, mean_h, settings)
+            self.activity, penalty = sparsity_gradient(
+                self.activity,
+                mean_h,
+                settings.sparsity_target,
+                settings.sparsity_cost,
+                settings.sparsity_decay,
+            )
             inputs = mean_v if self.offset is None else mean_v - self.offset[0]
             backend.store(inputs, view.outer_v[-1, :])
             backend.store(gain * penalty, view.outer_h[-1, :])
@@ -186,45 +197,6 @@ class RBMTrainer(Trainer):
             constrain_norm(rbm, settings.max_norm)
         if self.offsets is not None:
             backend.follow(self.offsets, contrast.data_means, settings.centring_rate)
-
-    def _variance_gradient(self, view: View) -> Array:
-        """``-dE/dz``, data minus model (Cho et al. 2011).
-
-        That is ``exp(-z) [(v - b)^2 / 2 - v (W h)]``. With offsets the biases of the centred
-        parameters stay put instead, so that the result does not depend on where zero is:
-        ``exp(-z) [(v - b')^2 / 2 - (v - mu) (W (h - lambda))]`` with ``b' = b + W lambda``.
-        """
-        rbm, xp = self.rbm, self.backend.xp
-        log_variance: Array = rbm.visible.log_variance
-        bias, mu, silent = rbm.visible.bias, 0.0, 0.0
-        if self.offset is not None:
-            mu = self.offset[0]
-            silent = self.backend.matmul(rbm.weights, self.offset[1])
-            bias = bias + silent
-        phases = []
-        for v, h in ((view.v0, view.h0), (view.v1, view.h1)):
-            centred = v - bias
-            interaction = (v - mu) * (rbm.visible_input(h) - silent)
-            phases.append(xp.mean(0.5 * centred * centred - interaction, axis=0))
-        return xp.exp(-log_variance) * (phases[0] - phases[1])
-
-    def _ascend_variance(self, gradient: Array, rate: float, momentum: float) -> None:
-        """Move the log-variances, and keep each above its floor."""
-        backend, rbm = self.backend, self.rbm
-        xp = backend.xp
-        log_variance: Array = rbm.visible.log_variance
-        before = xp.exp(-log_variance)
-        rate = self.settings.variance_rate * rate
-        step = self.optimizer.gain(rate) * gradient
-        self.optimizer.update("log variance", log_variance, step, rate, momentum)
-        if self.state.log_variance_floor is not None:
-            floor = backend.asarray(self.state.log_variance_floor, log_variance.dtype)
-            backend.store(xp.maximum(log_variance, floor), log_variance)
-        if self.offset is not None:
-            # the hidden bias of the centred parameters stays put
-            moved = self.offset[0] * (xp.exp(-log_variance) - before)
-            hidden_bias = rbm.hidden.bias
-            hidden_bias -= backend.matmul(rbm.weights.T, moved)
 
     def parameters(self) -> dict[str, Array]:
         rbm = self.rbm

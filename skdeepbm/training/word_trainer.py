@@ -117,7 +117,13 @@ class WordTrainer(Trainer):
             sum_ += term
         activity = backend.xp.mean(h0, axis=0)
         if settings.sparsity_cost > 0:
-            self.activity, penalty = sparsity_gradient(self.activity, activity, settings)
+            self.activity, penalty = sparsity_gradient(
+                self.activity,
+                activity,
+                settings.sparsity_target,
+                settings.sparsity_cost,
+                settings.sparsity_decay,
+            )
             penalty = gain * penalty
             inputs = backend.weighted_counts(v, weight)
             total[0] += backend.xp.expand_dims(inputs, axis=1) * penalty
