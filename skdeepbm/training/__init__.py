@@ -3,10 +3,16 @@
 from skdeepbm.training.backprop import BackpropTrainer
 from skdeepbm.training.batches import Batch, Rows
 from skdeepbm.training.classification_trainer import ClassificationTrainer
+from skdeepbm.training.dbm_trainer import DBMTrainer
 from skdeepbm.training.label_trainer import LabelTrainer
 from skdeepbm.training.labelled_rows import LabelledRows
 from skdeepbm.training.rbm_trainer import RBMTrainer
-from skdeepbm.training.settings import BackpropSettings, TrainingSettings, TrainingState
+from skdeepbm.training.settings import (
+    BackpropSettings,
+    DBMSettings,
+    TrainingSettings,
+    TrainingState,
+)
 from skdeepbm.training.shallow_trainer import ShallowSettings, ShallowTrainer
 from skdeepbm.training.solvers import SolverSettings, SolverTrainer
 from skdeepbm.training.trainer import Trainer
@@ -19,6 +25,8 @@ __all__ = [
     "BackpropTrainer",
     "Batch",
     "ClassificationTrainer",
+    "DBMSettings",
+    "DBMTrainer",
     "LabelTrainer",
     "LabelledRows",
     "RBMTrainer",

@@ -48,6 +48,55 @@ class TrainingSettings(LoopSettings):
 
 
 @dataclass(frozen=True)
+class DBMSettings(LoopSettings):
+    """Hyper-parameters of the joint training of a deep Boltzmann machine.
+
+    Parameters
+    ----------
+    learning_rate, momentum, n_gibbs_steps : float, sequence of float or callable
+        Schedules; Gibbs steps of the persistent chains at each batch.
+    optimizer : {"sgd", "nesterov", "adam"}
+    batch_size : int
+    averaging : float
+        Share of the epochs, the last ones, whose parameters are averaged at the end.
+    shuffle : bool
+        Whether each epoch takes the rows in an order of its own.
+    n_chains : int
+    mean_field_steps : int
+        Updates of all hidden layers in the positive phase, at most.
+    mean_field_tolerance : float
+        They end when no expected value changes by more.
+    weight_decay : float
+        Biases never decay.
+    max_norm : float or None
+        Greatest Euclidean norm of the weights that lead to a hidden unit from below.
+    sparsity_target : float or tuple of float
+        Of all hidden layers, or of each.
+    sparsity_cost, sparsity_decay : float
+    centring : bool
+    centring_rate : float
+        Share of the way to a batch's means by which offsets move.
+    variance_rate : float
+        Factor of the learning rate for variances of Gaussian visible units.
+    """
+
+    learning_rate: Schedule = 0.005
+    batch_size: int = 100
+    n_gibbs_steps: Schedule = 5
+    n_chains: int = 100
+    mean_field_steps: int = 30
+    mean_field_tolerance: float = 1e-3
+    weight_decay: float = 0.0
+    max_norm: float | None = None
+    sparsity_target: float | tuple[float, ...] = 0.1
+    sparsity_cost: float = 0.0
+    sparsity_decay: float = 0.9
+    centring: bool = True
+    centring_rate: float = 0.01
+    variance_rate: float = 0.1
+
+
+@dataclass(frozen=True)
 class BackpropSettings(LoopSettings):
     """Hyper-parameters of backpropagation.
 
@@ -105,9 +154,9 @@ class TrainingState:
     n_batches : int
         Batches in an epoch, for schedules.
     offsets : ndarray or None
-        Centring offsets of the visible and the hidden units, one after the other.
+        Centring offsets of the visible and the hidden units, layer after layer.
     activity : ndarray or None
-        Decayed average activity of each hidden unit.
+        Decayed average activity of each hidden unit, layer after layer.
     log_variance_floor : ndarray or None
         Least values of the visible log-variances.
     base_bias : ndarray or None

@@ -1,0 +1,78 @@
+"""Cheap measurements of a deep Boltzmann machine during training."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from skdeepbm.backends import Array
+from skdeepbm.models.dbm import DBM
+from skdeepbm.models.mean_field import mean_field, mean_field_inputs, variational_bound
+from skdeepbm.training.monitor import norm_and_movement
+
+
+def measure_dbm(
+    dbm: DBM,
+    v: Array,
+    previous_weights: list[Array],
+    held_out: Array | None,
+    tolerance: float,
+    max_steps: int,
+) -> dict[str, Any]:
+    """One entry of the history.
+
+    Parameters
+    ----------
+    dbm : DBM
+    v : array of shape (n_rows, n_visible)
+    previous_weights : list of arrays of shapes (n_l, n_{l+1})
+        Those at the last measurement.
+    held_out : array of shape (n_held_out, n_visible) or None
+        Rows that take no part in training.
+    tolerance, max_steps : float, int
+        Of mean field.
+
+    Returns
+    -------
+    entry : dict
+        ``reconstruction_error``: squared error of the expected visible values given those of the
+        first hidden layer, averaged over rows and features; ``free_energy``: minus the variational
+        bound but for log Z, in nats, averaged over rows; ``validation_free_energy``,
+        ``free_energy_gap``, ``free_energy_gap_error``: as of
+        :func:`skdeepbm.training.monitor.measure`; ``mean_hidden_activity``: of each hidden layer,
+        averaged over rows and units; ``weight_norm``: Euclidean norm of the weights that lead to
+        each hidden unit from below, layer after layer; ``weights_moved``: fraction of all weights
+        that moved by more than 1e-3.
+    """
+    backend, xp = dbm.backend, dbm.backend.xp
+
+    def inferred(rows: Array) -> tuple[list[Array], np.ndarray]:
+        means, _ = mean_field(dbm, rows, tolerance, max_steps)
+        bound = variational_bound(dbm, rows, mean_field_inputs(dbm, rows, means))
+        return means, -np.asarray(backend.to_host(bound))
+
+    means, energies = inferred(v)
+    free_energy, validation, error_of_gap = float(energies.mean()), math.nan, math.nan
+    if held_out is not None:
+        _, others = inferred(held_out)
+        validation = float(others.mean())
+        error_of_gap = math.sqrt(others.var() / others.size + energies.var() / energies.size)
+    error = v - dbm.visible.mean(dbm.from_above(0, means[0]))
+    norms, n_moved, n_weights = [], 0.0, 0
+    for weights, previous in zip(dbm.weights, previous_weights, strict=True):
+        norm, moved = norm_and_movement(weights, previous, backend)
+        norms.append(np.array(backend.to_host(norm)))
+        size = math.prod(weights.shape)
+        n_moved, n_weights = n_moved + moved * size, n_weights + size
+    return {
+        "reconstruction_error": float(xp.mean(error * error)),
+        "free_energy": free_energy,
+        "validation_free_energy": validation,
+        "free_energy_gap": validation - free_energy,
+        "free_energy_gap_error": error_of_gap,
+        "mean_hidden_activity": np.array([float(xp.mean(mean)) for mean in means]),
+        "weight_norm": np.concatenate(norms),
+        "weights_moved": n_moved / n_weights,
+    }

@@ -1,0 +1,245 @@
+"""Joint training of all layers of a deep Boltzmann machine.
+
+Salakhutdinov & Hinton (2009), section 2: the positive phase has the expected values of the
+mean-field posterior, the negative one persistent block Gibbs chains. States of even layers are
+drawn there, odd ones have their expected values given these: every pair of neighbours is one of
+each, so that the statistics keep their mean and vary less.
+
+With centring offsets mu of all layers (Montavon & Muller 2012),
+
+    ``dW_l = <(x_l - mu_l)(x_{l+1} - mu_{l+1})^T>_data - <.>_model`` and
+    ``db_l = d<x_l> - dW_l mu_{l+1} - dW_{l-1}^T mu_{l-1}``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skdeepbm.backends import Array
+from skdeepbm.models.dbm import DBM
+from skdeepbm.models.mean_field import MeanField
+from skdeepbm.models.network import Layer
+from skdeepbm.models.rbm import RBM
+from skdeepbm.sampling import first_states, layer_chain
+from skdeepbm.training.batches import Batch
+from skdeepbm.training.dbm_monitor import measure_dbm
+from skdeepbm.training.layer_rows import LayerRows, View
+from skdeepbm.training.penalties import constrain_norm, sparsity_gradient
+from skdeepbm.training.settings import DBMSettings, TrainingState
+from skdeepbm.training.trainer import Trainer
+from skdeepbm.training.variance import ascend_variance, variance_gradient
+
+
+class DBMTrainer(Trainer):
+    """Trains a deep Boltzmann machine in place.
+
+    Parameters
+    ----------
+    dbm : DBM
+        Its arrays must be the trainer's own, C-contiguous and writable.
+    settings : DBMSettings
+    state : TrainingState
+        Read at the start; :meth:`save_state` writes it back.
+    seed : SeedSequence
+        Of the random streams, where ``state`` holds none yet.
+    """
+
+    settings: DBMSettings
+
+    def __init__(
+        self, dbm: DBM, settings: DBMSettings, state: TrainingState, seed: np.random.SeedSequence
+    ) -> None:
+        backend, dtype = dbm.backend, dbm.dtype
+        super().__init__(backend, settings, state, seed)
+        self.dbm = dbm
+        sizes = [units.size for units in dbm.layers]
+        n_outer = 2 * settings.centring + (settings.sparsity_cost > 0)
+        self.rows = LayerRows(backend, sizes, n_outer, dtype)
+        # all biases in one vector, so that one operation serves them
+        self.biases = backend.xp.concat([units.bias for units in dbm.layers])
+        for units, bias in zip(dbm.layers, self.rows.split(self.biases), strict=True):
+            units.bias = bias
+        self.inference = MeanField(dbm)
+        silent = dbm.visible.mean(backend.zeros((settings.n_chains, sizes[0]), dtype))
+        self.offsets = self._offsets(silent)
+        self.offset = None if self.offsets is None else self.rows.split(self.offsets)
+        self.activity: list[Array | None] = [None] * dbm.depth
+        if state.activity is not None:
+            known = backend.asarray(state.activity, dtype)
+            edges = [i.start - sizes[0] for i in self.rows.slices[1:]]
+            self.activity = [
+                known[edge : edge + n] for edge, n in zip(edges, sizes[1:], strict=True)
+            ]
+        if state.chains is None:
+            self.chains = first_states(dbm, silent, self.stream)
+        else:
+            self.chains = [backend.asarray(np.array(x), dtype) for x in state.chains]
+        self._chain_rooms = [backend.empty((self.n_chains, n), dtype) for n in sizes]
+        self._steps_seen = self._batches_seen = 0
+
+    @property
+    def n_chains(self) -> int:
+        return int(self.chains[0].shape[0])
+
+    @property
+    def n_visible(self) -> int:
+        return self.dbm.visible.size
+
+    def _offsets(self, silent: Array) -> Array | None:
+        """Centring offsets of all layers in one vector."""
+        if not self.settings.centring:
+            return None
+        dbm, backend = self.dbm, self.backend
+        if self.state.offsets is not None:
+            return backend.asarray(np.array(self.state.offsets), dbm.dtype)
+        # what mean field makes of the mean of independent visible units
+        means = [silent[:1, :]]
+        means += [backend.empty((1, units.size), dbm.dtype) for units in dbm.layers[1:]]
+        self._infer(means)
+        return backend.xp.concat([mean[0, :] for mean in means])
+
+    # -- what the loop asks for ----------------------------------------------------------
+
+    def parameters(self) -> dict[str, Array]:
+        dbm = self.dbm
+        found = {f"weights {i}": weights for i, weights in enumerate(dbm.weights)}
+        for i, units in enumerate(dbm.layers):
+            found[f"bias {i}"] = units.bias
+        if dbm.visible.log_variance is not None:
+            found["log_variance"] = dbm.visible.log_variance
+        return found
+
+    def save_state(self) -> TrainingState:
+        def saved(array: Array) -> np.ndarray:
+            return np.array(self.backend.to_host(array))
+
+        state = super().save_state()
+        state.offsets = None if self.offsets is None else saved(self.offsets)
+        if self.activity[0] is not None:
+            state.activity = np.concatenate([saved(activity) for activity in self.activity])
+        state.chains = [saved(x) for x in self.chains]
+        return state
+
+    def carried(self) -> Any:
+        offsets = None if self.offsets is None else self.copy(self.offsets)
+        return [self.copy(x) for x in self.chains], offsets, list(self.activity)
+
+    def put_back(self, carried: Any) -> None:
+        self.chains, offsets, self.activity = carried
+        if offsets is not None:
+            self.backend.store(offsets, self.offsets)
+
+    def data_rows(self, n: int) -> Array:
+        return self.rows.views(n, self.n_chains)[0].data
+
+    def measure(self, watched: Any, before: dict[str, Array], held_out: Any) -> dict:
+        previous = [before[f"weights {i}"] for i in range(self.dbm.depth)]
+        settings = self.settings
+        entry = measure_dbm(
+            self.dbm,
+            watched,
+            previous,
+            held_out,
+            settings.mean_field_tolerance,
+            settings.mean_field_steps,
+        )
+        entry["mean_field_steps"] = self._steps_seen / max(self._batches_seen, 1)
+        self._steps_seen = self._batches_seen = 0
+        return entry
+
+    # -- a step ---------------------------------------------------------------------------
+
+    def step(self, batch: Batch) -> None:
+        dbm, settings = self.dbm, self.settings
+        rate, momentum, n_steps = self.scheduled()
+        views = self.rows.views(batch.n_rows, self.n_chains)
+        self._store_data(batch, views[0].data)
+        self._steps_seen += self._infer([view.data for view in views])
+        self._batches_seen += 1
+        self._sample(n_steps, [view.model for view in views])
+        if dbm.visible.has_variance:
+            self._learn_variance(views, settings.variance_rate * rate, momentum)
+        self._ascend(views, rate, momentum)
+        self.count()
+
+    def _store_data(self, batch: Batch, out: Array) -> None:
+        if batch.dense is None:
+            self.backend.store(self.backend.asarray(batch.csr.toarray()), out)
+        elif batch.dense is not out:
+            self.backend.store(batch.dense, out)
+
+    def _infer(self, rows: list[Array]) -> int:
+        """Positive phase: fill the hidden layers' rows from the visible ones; steps it took."""
+        settings = self.settings
+        return self.inference.run(
+            rows[0], rows[1:], settings.mean_field_tolerance, settings.mean_field_steps
+        )
+
+    def _sample(self, n_steps: int, rows: list[Array]) -> None:
+        """Negative phase: fill the rows of all layers."""
+        layer_chain(self.dbm, self.chains, n_steps, self.stream, rows, self._chain_rooms)
+
+    def _ascend(self, views: list[View], rate: float, momentum: float) -> None:
+        """Move weights, biases and offsets, from the top down."""
+        dbm, settings, backend, rows = self.dbm, self.settings, self.backend, self.rows
+        gain, update = self.optimizer.gain(rate), self.optimizer.update
+        corrections = backend.zeros((self.biases.shape[0],), dbm.dtype)
+        correction = rows.split(corrections)
+        for i in reversed(range(dbm.depth)):
+            below, above = views[i], views[i + 1]
+            rows.scale(i, below, above, gain)
+            if self.offset is not None:
+                backend.outer_rows(
+                    (rows.difference[i], rows.difference[i + 1]),
+                    (self.offset[i], self.offset[i + 1]),
+                    gain,
+                    below.outer,
+                    above.outer,
+                )
+            if settings.sparsity_cost > 0:
+                penalty = gain * self._penalty(i)
+                correction[i + 1] += penalty
+                inputs = rows.data_mean[i]
+                if self.offset is not None:
+                    inputs = inputs - self.offset[i]
+                backend.store(inputs, below.outer[-1, :])
+                backend.store(penalty, above.outer[-1, :])
+            step = rows.gradient(i, below, above)
+            if self.offset is not None:
+                # the offsets enter the biases of the uncentred parameters
+                coupled = dbm.layers[i].couple(self.offset[i])
+                moved = backend.both_products(step, self.offset[i + 1], coupled)
+                correction[i] -= moved[0]
+                correction[i + 1] -= moved[1]
+            weights = dbm.weights[i]
+            update(f"weights {i}", weights, step, rate, momentum, settings.weight_decay)
+            if settings.max_norm is not None:
+                constrain_norm(Layer(weights, dbm.layers[i + 1]), settings.max_norm)
+        corrections += gain * rows.differences
+        update("biases", self.biases, corrections, rate, momentum)
+        if self.offsets is not None:
+            backend.follow(self.offsets, rows.data_means, settings.centring_rate)
+
+    def _penalty(self, index: int) -> Array:
+        """Gradient of the sparsity penalty by the inputs of hidden layer ``index`` (from 0)."""
+        settings, target = self.settings, self.settings.sparsity_target
+        self.activity[index], penalty = sparsity_gradient(
+            self.activity[index],
+            self.rows.data_mean[index + 1],
+            target[index] if isinstance(target, tuple) else target,
+            settings.sparsity_cost,
+            settings.sparsity_decay,
+        )
+        return penalty
+
+    def _learn_variance(self, views: list[View], rate: float, momentum: float) -> None:
+        dbm = self.dbm
+        bottom = RBM(dbm.layers[0], dbm.layers[1], dbm.weights[0])
+        offset = None if self.offset is None else (self.offset[0], self.offset[1])
+        low, high = views[:2]
+        phases = ((low.data, high.data), (low.model, high.model))
+        gradient = variance_gradient(bottom, phases, offset)
+        floor = self.state.log_variance_floor
+        ascend_variance(bottom, gradient, self.optimizer, rate, momentum, floor, offset)
