@@ -64,13 +64,13 @@ class MeanField:
             dbm.layers[i].mean(a, out=means[i - 1])
         order = [*range(1, dbm.depth + 1, 2), *range(2, dbm.depth + 1, 2)]
         for step in range(1, max_steps + 1):
-            change = max([self._update(i, from_data, means) for i in order])
-            if change <= tolerance:
+            changes = [self._update(i, from_data, means) for i in order]
+            if float(backend.xp.max(backend.xp.stack(changes))) <= tolerance:
                 return step
         return max_steps
 
-    def _update(self, index: int, from_data: Array, means: list[Array]) -> float:
-        """Set one layer to its expected values given the others; the largest change."""
+    def _update(self, index: int, from_data: Array, means: list[Array]) -> Array:
+        """Set one layer to its expected values given the others; the largest change, ()."""
         dbm, backend, n = self.dbm, self.dbm.backend, int(from_data.shape[0])
         xp, mean, room = backend.xp, means[index - 1], self._rooms[index][:n, :]
         if index == 1:
@@ -81,7 +81,7 @@ class MeanField:
             a = dbm.input(index, [from_data, *means], out=room, room=second)
         found = dbm.layers[index].mean(a, out=room)
         mean -= found
-        change = max(float(xp.max(mean)), -float(xp.min(mean)))
+        change = xp.maximum(xp.max(mean), -xp.min(mean))
         backend.store(found, mean)
         return change
 

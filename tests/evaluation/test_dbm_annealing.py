@@ -14,10 +14,6 @@ def _stream(backend, seed=0):
     return backend.stream(np.random.SeedSequence(seed))
 
 
-def _make(ref, sizes, visible, std, seed=0):
-    return ref.make_dbm(sizes, visible, std=std, seed=seed)
-
-
 @pytest.mark.parametrize("std", [0.1, 1.0])
 @pytest.mark.parametrize(
     ("sizes", "visible"),
@@ -30,7 +26,7 @@ def _make(ref, sizes, visible, std, seed=0):
     ],
 )
 def test_estimate(compiled, ref, sizes, visible, std):
-    tiny = _make(ref, sizes, visible, std)
+    tiny = ref.make_dbm(sizes, visible, std=std)
     expected = exact_log_partition(annealed_side(tiny.dbm(compiled)))
     model, stream = annealed_side(tiny.dbm(compiled, np.float32)), _stream(compiled)
     found = forward_estimate(model, plan(model, 100, "auto", stream), None, stream)
@@ -40,7 +36,7 @@ def test_estimate(compiled, ref, sizes, visible, std):
 
 @pytest.mark.parametrize("sizes", [(12, 8, 10), (10, 6, 8, 6)])
 def test_strong_weights_lie_between_both_estimates(compiled, ref, sizes):
-    tiny = _make(ref, sizes, "bernoulli", 1.0, seed=1)
+    tiny = ref.make_dbm(sizes, std=1.0, seed=1)
     expected = exact_log_partition(annealed_side(tiny.dbm(compiled)))
     dbm = tiny.dbm(compiled, np.float32)
     model = annealed_side(dbm)
@@ -60,7 +56,7 @@ def test_mean_weight_is_unbiased(backend, ref, rng, visible, sizes, forwards):
     """Few stages, so that runs are far from equilibrium, and many runs (Jarzynski's equality)."""
     if visible == "gaussian":
         sizes = (1, *sizes[1:])
-    tiny, n = _make(ref, sizes, visible, 1.0, seed=6), 10_000
+    tiny, n = ref.make_dbm(sizes, visible, std=1.0, seed=6), 10_000
     model = annealed_side(tiny.dbm(backend))
     base = backend.asarray(np.linspace(-0.4, 0.3, model.visible.size))
     log_ratio = tiny.log_z() - log_base_partition(model, base)

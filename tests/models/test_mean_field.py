@@ -101,7 +101,8 @@ def test_bound_never_falls(backend, ref, sizes):
 def test_bound_against_sums_over_states(backend, ref, rng, sizes, visible):
     """For any q, also far from the best one."""
     if visible == "gaussian":
-        sizes = (2, *sizes[1:])
+        # log Z is a sum over a lattice
+        sizes = (1, *sizes[1:])
     tiny = ref.make_dbm(sizes, visible)
     v, dbm = ref.some_rows(tiny.layers[0], 4), tiny.dbm(backend)
     inputs = [rng.normal(size=(4, n)) for n in sizes[1:]]
