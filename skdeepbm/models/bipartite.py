@@ -67,9 +67,13 @@ class Bipartite(ABC):
         interaction = self.backend.xp.sum(self.hidden_input(v) * self.hidden.couple(h), axis=1)
         return self.visible.self_energy(v) + self.hidden.self_energy(h) - interaction
 
-    def free_energy(self, v: Array) -> Array:
-        """``-log sum_h exp(-E(v, h))`` (an integral where h is continuous); shape (n_rows,)."""
-        return self.visible.self_energy(v) - self.hidden.cgf(self.hidden_input(v))
+    def free_energy(self, v: Array, a: Array | None = None) -> Array:
+        """``-log sum_h exp(-E(v, h))`` (an integral where h is continuous); shape (n_rows,).
+
+        ``a`` is :meth:`hidden_input` of ``v``, where that is known.
+        """
+        a = self.hidden_input(v) if a is None else a
+        return self.visible.self_energy(v) - self.hidden.cgf(a)
 
     def hidden_free_energy(self, h: Array) -> Array:
         """``-log sum_v exp(-E(v, h))``; shape (n_rows,)."""

@@ -8,6 +8,7 @@ the chain a model with two sides, for whatever works on an RBM too.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from skdeepbm.backends import Array, Backend, DType
 from skdeepbm.models.bipartite import Bipartite
+from skdeepbm.models.rbm import RBM
 from skdeepbm.models.units import BernoulliUnits, JointUnits, Units
 
 
@@ -32,6 +34,37 @@ class DBM:
 
     layers: list[Units]
     weights: list[Array]
+
+    @classmethod
+    def of_rbms(cls, rbms: Sequence[RBM]) -> DBM:
+        """The machine that a stack of RBMs, trained one on top of the other, is the start of.
+
+        All weights are halved, and what two RBMs say about the bias of a layer is averaged: the
+        input of a hidden layer is half of what it got in the RBM below plus half of what it got in
+        the RBM above (Salakhutdinov & Hinton 2009, section 2.3).
+
+        Parameters
+        ----------
+        rbms : sequence of RBM
+            From the bottom to the top, at least two. The first has two copies of its visible units,
+            the last one of its hidden units: see :class:`skdeepbm.models.doubled_rbm.DoubledRBM`.
+
+        Returns
+        -------
+        dbm : DBM
+            With arrays of its own.
+        """
+        first, last = rbms[0], rbms[-1]
+        layers = [first.visible.with_bias(1.0 * first.visible.bias)]
+        for below, above in itertools.pairwise(rbms):
+            bias = 0.5 * (below.hidden.bias + above.visible.bias)
+            layers.append(below.hidden.with_bias(bias))
+        layers.append(last.hidden.with_bias(1.0 * last.hidden.bias))
+        empty, store = last.backend.empty, last.backend.store
+        weights = [
+            store(0.5 * rbm.weights, empty(tuple(rbm.weights.shape), rbm.dtype)) for rbm in rbms
+        ]
+        return cls(layers, weights)
 
     @property
     def backend(self) -> Backend:

@@ -30,6 +30,11 @@ class RBM(Bipartite):
         v, h = self.visible, self.hidden
         return f"{v.size} {v.kind} visible and {h.size} {h.kind} hidden units"
 
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Share of its input that one copy of the visible, of the hidden units gets."""
+        return 1.0, 1.0
+
     def hidden_input(self, v: Array, out: Array | None = None) -> Array:
         return self._cooled(self.backend.matmul(self.visible.couple(v), self.weights, out=out))
 

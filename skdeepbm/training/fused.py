@@ -22,6 +22,7 @@ def is_fusible(trainer: RBMTrainer, rows: Rows) -> bool:
     rbm, settings = trainer.rbm, trainer.settings
     return (
         trainer.backend.compiled_epochs
+        and rbm.shares == (1.0, 1.0)
         and rbm.visible.kind == rbm.hidden.kind == "bernoulli"
         and rbm.weights.dtype == np.float32
         and isinstance(trainer.optimizer, SGD)

@@ -61,7 +61,7 @@ def measure(
     """
     backend, xp = rbm.backend, rbm.backend.xp
     a = rbm.hidden_input(v)
-    energies = np.asarray(backend.to_host(rbm.visible.self_energy(v) - rbm.hidden.cgf(a)))
+    energies = np.asarray(backend.to_host(rbm.free_energy(v, a)))
     free_energy, validation, error_of_gap = float(energies.mean()), math.nan, math.nan
     if held_out is not None:
         others = np.asarray(backend.to_host(rbm.free_energy(held_out)))

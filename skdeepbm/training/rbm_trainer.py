@@ -185,8 +185,8 @@ class RBMTrainer(Trainer):
             # the offsets enter the biases of the uncentred parameters
             mu, lam = self.offset
             moved = backend.both_products(gradient, lam, rbm.visible.couple(mu))
-            visible_step -= moved[0]
-            hidden_step -= moved[1]
+            visible_step -= rbm.shares[0] * moved[0]
+            hidden_step -= rbm.shares[1] * moved[1]
         if settings.l1_penalty:
             gradient -= gain * settings.l1_penalty * backend.xp.sign(rbm.weights)
         self.negative.learn(gradient, steps, gain)

@@ -36,7 +36,7 @@ def variance_gradient(rbm: RBM, phases: Iterable[tuple[Array, Array]], offset: O
     bias, mu, silent = rbm.visible.bias, 0.0, 0.0
     if offset is not None:
         mu = offset[0]
-        silent = backend.matmul(rbm.weights, offset[1])
+        silent = rbm.shares[0] * backend.matmul(rbm.weights, offset[1])
         bias = bias + silent
     means = []
     for v, h in phases:
@@ -80,4 +80,4 @@ def ascend_variance(
         # the hidden bias of the centred parameters stays put
         moved = offset[0] * (xp.exp(-log_variance) - before)
         hidden_bias = rbm.hidden.bias
-        hidden_bias -= backend.matmul(rbm.weights.T, moved)
+        hidden_bias -= rbm.shares[1] * backend.matmul(rbm.weights.T, moved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,10 +49,11 @@ class FastPersistentContrastiveDivergence(PersistentContrastiveDivergence):
         self, rbm: RBM, h_data: Array | None, n_steps: int, stream: Stream, v: Array, h_mean: Array
     ) -> None:
         n = rbm.visible.size
-        fast = RBM(
-            rbm.visible.with_bias(rbm.visible.bias + self.biases[:n]),
-            rbm.hidden.with_bias(rbm.hidden.bias + self.biases[n:]),
-            rbm.weights + self.weights,
+        fast = replace(
+            rbm,
+            visible=rbm.visible.with_bias(rbm.visible.bias + self.biases[:n]),
+            hidden=rbm.hidden.with_bias(rbm.hidden.bias + self.biases[n:]),
+            weights=rbm.weights + self.weights,
         )
         gibbs_chain(fast, self.h, n_steps, stream, v, h_mean, draw_last=True)
 
