@@ -111,7 +111,7 @@ def _compared(network: Any, X: np.ndarray, target: Any, kind: Any, y: np.ndarray
         return lambda: one.run(rows, 1, _NoHooks())
 
     rival = kind(
-        sizes[1:-1],
+        hidden_layer_sizes=sizes[1:-1],
         activation="logistic",
         solver="sgd",
         alpha=1e-4,
