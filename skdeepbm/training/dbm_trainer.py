@@ -41,7 +41,9 @@ class DBMTrainer(Trainer):
         Its arrays must be the trainer's own, C-contiguous and writable.
     settings : DBMSettings
     state : TrainingState
-        Read at the start; :meth:`save_state` writes it back.
+        Read at the start; :meth:`save_state` writes it back. Without ``chains`` and ``offsets``,
+        these start at what layers make of the mean of independent visible units: those of
+        ``base_bias``, or of the model's own biases, which suits a start without pretraining.
     seed : SeedSequence
         Of the random streams, where ``state`` holds none yet.
     """
@@ -62,7 +64,10 @@ class DBMTrainer(Trainer):
         for units, bias in zip(dbm.layers, self.rows.split(self.biases), strict=True):
             units.bias = bias
         self.inference = MeanField(dbm)
-        silent = dbm.visible.mean(backend.zeros((settings.n_chains, sizes[0]), dtype))
+        independent = dbm.visible
+        if state.base_bias is not None:
+            independent = independent.with_bias(backend.asarray(state.base_bias, dtype))
+        silent = independent.mean(backend.zeros((settings.n_chains, sizes[0]), dtype))
         self.offsets = self._offsets(silent)
         self.offset = None if self.offsets is None else self.rows.split(self.offsets)
         self.activity: list[Array | None] = [None] * dbm.depth

@@ -395,11 +395,14 @@ def test_momentum(backend, ref, take_step):
 
 
 @pytest.mark.parametrize("visible", VISIBLE)
-def test_offsets_and_chains_at_the_start(backend, ref, visible):
+@pytest.mark.parametrize("base", [None, np.array([-1.0, 0.5, 2.0])])
+def test_offsets_and_chains_at_the_start(backend, ref, visible, base):
     """Offsets are what mean field makes of the mean of independent visible units."""
     tiny = ref.make_dbm((3, 2, 3, 2), visible)
-    state = _make(tiny, backend, centring=True, n_chains=5).save_state()
-    v = tiny.layers[0].mean(np.zeros((1, 3)))
+    state = TrainingState(base_bias=base)
+    state = _make(tiny, backend, state=state, centring=True, n_chains=5).save_state()
+    start = tiny if base is None else tiny.with_parameters(**{"bias 0": base})
+    v = start.layers[0].mean(np.zeros((1, 3)))
     q, _ = mean_field(tiny.dbm(backend), backend.asarray(v), 1e-12, 1000)
     expected = np.concatenate([v[0], *(backend.to_host(x)[0] for x in q)])
     np.testing.assert_allclose(state.offsets, expected, rtol=1e-8)
