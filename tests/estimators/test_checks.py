@@ -115,7 +115,7 @@ UNROLLED = [
         code="binary",
         sparsity="alternate",
         intermediate_finetuning=Backprop(n_iter=2),
-        finetuning=Backprop(n_iter=2, optimizer="cg", batch_size=10),
+        finetuning=Backprop(n_iter=2, optimizer="cg"),
     ),
     DeepAutoencoder(
         (8, 3),
