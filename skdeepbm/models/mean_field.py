@@ -154,3 +154,44 @@ def variational_bound(dbm: DBM, v: Array, inputs: list[Array]) -> Array:
         total = total + units.cgf(a) + xp.sum(extra * units.couple(mean), axis=1)
         below = mean
     return total
+
+
+def settled_means(dbm: DBM, v: Array, tolerance: float = 1e-6, max_steps: int = 100) -> list[Array]:
+    """What :func:`mean_field` returns, of every row as if it were alone.
+
+    A row that has settled keeps its expected values while others go on, so that they do not depend
+    on which rows they are computed with.
+
+    Parameters
+    ----------
+    dbm : DBM
+    v : array of shape (n_rows, n_visible)
+    tolerance : float, default=1e-6
+        A row has settled when no expected value of it has changed by more in a step.
+    max_steps : int, default=100
+
+    Returns
+    -------
+    means : list of arrays of shapes (n_rows, n_l)
+        From the first hidden layer.
+    """
+    xp, depth = dbm.backend.xp, dbm.depth
+    from_data, means = dbm.from_below(1, v), [v]
+    for i in range(1, depth + 1):
+        a = 2.0 * from_data if i == 1 else dbm.up_input(i, means[-1])
+        means.append(dbm.layers[i].mean(a))
+    settled = dbm.backend.zeros((int(v.shape[0]), 1), dbm.dtype) > 0
+    for _ in range(max_steps):
+        before = list(means)
+        for i in (*range(1, depth + 1, 2), *range(2, depth + 1, 2)):
+            if i == 1:
+                a = from_data + dbm.from_above(1, means[2])
+            else:
+                a = dbm.input(i, means)
+            means[i] = xp.where(settled, before[i], dbm.layers[i].mean(a))
+        pairs = zip(means[1:], before[1:], strict=True)
+        changes = [xp.max(xp.abs(new - old), axis=1, keepdims=True) for new, old in pairs]
+        settled = xp.logical_or(settled, xp.max(xp.stack(changes), axis=0) <= tolerance)
+        if bool(xp.all(settled)):
+            break
+    return means[1:]

@@ -8,6 +8,7 @@ from skdeepbm.models.mean_field import (
     MeanField,
     mean_field,
     mean_field_inputs,
+    settled_means,
     variational_bound,
 )
 
@@ -167,3 +168,19 @@ def test_buffers_serve_batches_of_any_size(backend, ref):
         assert steps == expected_steps
         for found, other in zip(_host(backend, means), expected, strict=True):
             np.testing.assert_array_equal(found, other)
+
+
+@pytest.mark.parametrize("visible", VISIBLE)
+@pytest.mark.parametrize("sizes", SIZES)
+def test_every_row_settles_for_itself(backend, ref, sizes, visible):
+    """With a coarse tolerance rows stop after different numbers of steps: each as if alone."""
+    tiny = ref.make_dbm(sizes, visible, std=2.0)
+    v = ref.some_rows(tiny.layers[0], 6)
+    found = _host(backend, settled_means(tiny.dbm(backend), backend.asarray(v), 1e-2))
+    n_steps = []
+    for i in range(6):
+        means, n = _inferred(tiny, backend, v[i : i + 1], 1e-2, 100)
+        n_steps.append(n)
+        for mean, expected in zip(found, means, strict=True):
+            np.testing.assert_allclose(mean[i], expected[0], rtol=1e-9)
+    assert len(set(n_steps)) > 1
