@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import Array
+from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import BoltzmannBase
 from skdeepbm.evaluation.partition import (
     LogPartition,
@@ -21,7 +21,7 @@ from skdeepbm.models.units import UNITS
 from skdeepbm.training import Rows
 
 
-def _has_likelihood(estimator: PartitionMixin) -> bool:
+def _has_likelihood(estimator: LogPartitionMixin) -> bool:
     """Whether log Z can be had; an estimator without parameters may come to have it."""
     if estimator.hidden != "relu" or not hasattr(estimator, "components_"):
         return True
@@ -50,8 +50,8 @@ def has_pseudo_likelihood(estimator: Any) -> bool:
     return estimator.visible not in UNITS or UNITS[estimator.visible].support is not None
 
 
-class PartitionMixin(BoltzmannBase):
-    """The partition function, and the likelihood of rows that have a free energy."""
+class LogPartitionMixin(BoltzmannBase):
+    """The partition function."""
 
     hidden: str
 
@@ -59,9 +59,9 @@ class PartitionMixin(BoltzmannBase):
     def _is_enumerable(self) -> bool:
         """Whether one layer has few enough states."""
 
-    @abstractmethod
-    def free_energy(self, X: Any) -> Any:
-        """Free energy of the rows, in nats."""
+    def _two_sided(self, backend: Backend, dtype: Any) -> Any:
+        """The model in the form that enumeration and annealing take."""
+        return self._model(backend, dtype)
 
     def _reverse_rows(self, model: Any, v: Array) -> Array:
         """Visible states from rows of features, where reverse runs may start."""
@@ -82,7 +82,8 @@ class PartitionMixin(BoltzmannBase):
         Parameters
         ----------
         method : {"auto", "exact", "ais"}, default="auto"
-            ``"exact"`` enumerates the states of the smaller layer, at most 2**20 of them;
+            ``"exact"`` enumerates the states of the smaller layer, at most 2**20 of them (of a
+            deep Boltzmann machine those of all odd or of all even layers together);
             ``"ais"`` is annealed importance sampling [1]_; ``"auto"`` is exact where it can be.
         n_runs : int or None, default=None
             Runs of annealed importance sampling, done side by side. None begins with 100 and adds
@@ -139,7 +140,7 @@ class PartitionMixin(BoltzmannBase):
         enumerable = self._is_enumerable()
         if method == "exact" or (method == "auto" and enumerable and reverse is None):
             backend = self._resolve_backend(fitted=True)
-            return cached_log_partition(self._model(backend, np.dtype(np.float64)))
+            return cached_log_partition(self._two_sided(backend, np.dtype(np.float64)))
         if self.hidden == "relu":
             raise ValueError(
                 f"method='ais' of {type(self).__name__}.log_partition needs an exact sampler; the "
@@ -162,7 +163,7 @@ class PartitionMixin(BoltzmannBase):
         seed = self._runs(random_state)
         try:
             with backend.quiet():
-                model = self._model(backend, dtype)
+                model = self._two_sided(backend, dtype)
                 rows = None if rows is None else self._reverse_rows(model, rows)
                 return estimated_log_partition(model, n_runs, temperatures, seed, rows)
         except FloatingPointError as error:
@@ -190,6 +191,14 @@ class PartitionMixin(BoltzmannBase):
                 f"n_temperatures {where} must be 'auto', 'classic', an integer of at least 1 or "
                 f"inverse temperatures that rise from 0 to 1, got {given!r}."
             )
+
+
+class PartitionMixin(LogPartitionMixin):
+    """The partition function, and the likelihood of rows that have a free energy."""
+
+    @abstractmethod
+    def free_energy(self, X: Any) -> Any:
+        """Free energy of the rows, in nats."""
 
     @available_if(_has_likelihood)
     def score_samples(self, X: Any) -> Any:
