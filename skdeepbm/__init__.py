@@ -3,6 +3,7 @@
 from skdeepbm import metrics, schedules
 from skdeepbm.backends import config_context, get_config
 from skdeepbm.estimators import (
+    DBM,
     Backprop,
     ClassificationRBM,
     DBNClassifier,
@@ -17,6 +18,7 @@ from skdeepbm.estimators import (
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "DBM",
     "Backprop",
     "ClassificationRBM",
     "DBNClassifier",

@@ -1,6 +1,7 @@
 """The scikit-learn face: one estimator per file."""
 
 from skdeepbm.estimators.classification_rbm import ClassificationRBM
+from skdeepbm.estimators.dbm import DBM
 from skdeepbm.estimators.dbn import DBNClassifier
 from skdeepbm.estimators.deep_autoencoder import DeepAutoencoder
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
@@ -10,6 +11,7 @@ from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.estimators.shallow_autoencoder import ShallowAutoencoder
 
 __all__ = [
+    "DBM",
     "Backprop",
     "ClassificationRBM",
     "DBNClassifier",

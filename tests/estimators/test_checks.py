@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from skdeepbm import (
+    DBM,
     Backprop,
     ClassificationRBM,
     DBNClassifier,
@@ -135,7 +136,18 @@ UNROLLED = [
 ]
 
 
-@parametrize_with_checks(UNITS + OPTIONS + COUNTS + LABELS + DEEP + SEARCH + SHALLOW + UNROLLED)
+MACHINES = [
+    DBM((8, 6)),
+    DBM((8, 6, 5), rbm=QUICK, n_iter=2, transform_layers="all", sparsity_cost=0.1),
+    DBM((8, 6), n_iter=2, pretraining=False, optimizer="adam", max_norm=1.0),
+    DBM((8, 6), visible="gaussian", rbm=QUICK, n_iter=2, training_dtype=None),
+    DBM((8, 6), visible="softmax", rbm=QUICK, n_iter=2, n_chains=7, optimizer="nesterov"),
+]
+
+
+@parametrize_with_checks(
+    UNITS + OPTIONS + COUNTS + LABELS + DEEP + SEARCH + SHALLOW + UNROLLED + MACHINES
+)
 def test_check_estimator(estimator, check):
     check(estimator)
 

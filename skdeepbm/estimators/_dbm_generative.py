@@ -1,0 +1,212 @@
+"""Rows that a deep Boltzmann machine draws, fills in and puts a likelihood on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepbm.backends import Array, Backend, get_backend, owner_of
+from skdeepbm.estimators._base import CHUNK, PARTITION, SAMPLE, host_dtype
+from skdeepbm.estimators._dbm_model import DBMModelMixin
+from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.estimators._likelihood import LogPartitionMixin
+from skdeepbm.evaluation.dbm_annealing import annealed_side, side_states
+from skdeepbm.evaluation.dbm_likelihood import dbm_bound
+from skdeepbm.evaluation.exact import enumerable_side
+from skdeepbm.models.dbm import FoldedDBM
+from skdeepbm.models.mean_field import settled_means
+from skdeepbm.sampling import first_states, layer_chain
+from skdeepbm.training import Rows
+
+
+class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
+    """The model of the rows: draws, missing values, log Z and the variational bound."""
+
+    #: kind of the units of all hidden layers
+    hidden = "bernoulli"
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        n_gibbs_steps: int = 1000,
+        init: Any = None,
+        random_state: Any = None,
+    ) -> Any:
+        """Draw rows from the model by block Gibbs sampling, one chain for each.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        n_gibbs_steps : int, default=1000
+            Steps of every chain; in each, all even layers are drawn given the odd ones, then the
+            odd ones. Chains of a model with several modes need many.
+        init : array-like of shape (n_samples, n_features) or None, default=None
+            Visible states to start from; None starts at independent draws with the visible biases.
+        random_state : int, RandomState instance or None, default=None
+            None means the estimator's own, so that two calls with an int there give the same.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Drawn visible values.
+
+        Raises
+        ------
+        ValueError
+            If a number is not at least 1, or `init` has another shape.
+
+        Examples
+        --------
+        >>> from skdeepbm import DBM
+        >>> from skdeepbm.datasets import make_bars_and_stripes
+        >>> dbm = DBM((8, 4), random_state=0).fit(make_bars_and_stripes(3))
+        >>> dbm.sample(5, n_gibbs_steps=10).shape
+        (5, 9)
+        """
+        check_is_fitted(self, self._fitted_names)
+        check_count(self, "n_samples", n_samples)
+        check_count(self, "n_gibbs_steps", n_gibbs_steps)
+        if init is None:
+            backend = self._resolve_backend(fitted=True)
+            dbm = self._model(backend, host_dtype(np.asarray(self.intercepts_[0])))
+        else:
+            shape = tuple(getattr(init, "shape", None) or np.shape(init))
+            if shape != (n_samples, self._n_visible):
+                raise ValueError(
+                    f"init has shape {shape}, but sample of {type(self).__name__} needs "
+                    f"(n_samples, n_features) = ({n_samples}, {self._n_visible})."
+                )
+            backend, init, dbm = self._prepare(init)
+        dtype = host_dtype(dbm.weights[0])
+        stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
+        with backend.quiet():
+            if init is None:
+                silent = backend.zeros((n_samples, dbm.visible.size), dtype)
+                v = dbm.visible.sample(silent, stream)
+            else:
+                v = Rows(backend, init, dtype).part(0, n_samples)
+            rows = [backend.empty((n_samples, units.size), dtype) for units in dbm.layers]
+            layer_chain(dbm, first_states(dbm, v, stream), n_gibbs_steps, stream, rows)
+        return self._out(backend, init, rows[0])
+
+    def reconstruct(self, X: Any, mask: Any = None, n_gibbs_steps: int = 1) -> Any:
+        """Expected visible values given the mean-field posterior of the hidden layers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Entries that are not known may hold anything finite.
+        mask : array-like of bool of shape (n_samples, n_features) or None, default=None
+            True where an entry is known. Known entries are put back after every pass, the others
+            start at the expected values of units without input. None: all are seen, and all are
+            reconstructed.
+        n_gibbs_steps : int, default=1
+            Number of passes: mean field of all hidden layers, then the visible values expected
+            under it. Nothing is drawn. Missing entries settle in ten or twenty.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If `mask` has another shape than `X`, or `n_gibbs_steps` is not at least 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_digits
+        >>> from skdeepbm import DBM
+        >>> X = load_digits().data[:300] / 16
+        >>> dbm = DBM((32, 16), n_iter=5, random_state=0).fit(X)
+        >>> known = np.tile(np.arange(64) < 32, (5, 1))  # the upper half of each image
+        >>> filled = dbm.reconstruct(X[:5], known, n_gibbs_steps=10)
+        >>> bool((filled[known] == X[:5][known]).all())
+        True
+        """
+        check_count(self, "n_gibbs_steps", n_gibbs_steps)
+        backend, X, dbm = self._prepare(X)
+        if mask is not None:
+            owner = owner_of(mask)
+            mask = np.asarray(mask if owner is None else owner.to_host(mask), dtype=bool)
+            if mask.shape != tuple(X.shape):
+                raise ValueError(
+                    f"mask has shape {mask.shape}, but reconstruct of {type(self).__name__} needs "
+                    f"that of X, {tuple(X.shape)}: True where an entry is known."
+                )
+        xp, pieces = backend.xp, []
+        rows, size = Rows(backend, X, host_dtype(X)), max(1, CHUNK // self._width)
+        with backend.quiet():
+            for start in range(0, rows.n_rows, size):
+                given = rows.part(start, min(start + size, rows.n_rows))
+                v = given
+                if mask is not None:
+                    known = backend.asarray(mask[start : start + size])
+                    v = xp.where(known, given, dbm.visible.mean(xp.zeros_like(given)))
+                for _ in range(n_gibbs_steps):
+                    v = dbm.visible.mean(dbm.from_above(0, settled_means(dbm, v)[0]))
+                    v = v if mask is None else xp.where(known, given, v)
+                pieces.append(v)
+        found = pieces[0] if len(pieces) == 1 else xp.concat(pieces, axis=0)
+        return self._out(backend, X, found)
+
+    # -- likelihoods ---------------------------------------------------------------------
+
+    def _is_enumerable(self) -> bool:
+        model = self._two_sided(get_backend("numpy"), np.dtype(np.float64))
+        return enumerable_side(model) is not None
+
+    def _two_sided(self, backend: Backend, dtype: Any) -> FoldedDBM:
+        return annealed_side(self._model(backend, dtype))
+
+    def _reverse_rows(self, model: Any, v: Array) -> Array:
+        """States of the layers that annealing visits, from rows of features."""
+        dbm = self._model(model.backend, host_dtype(v))
+        key = np.random.SeedSequence(getattr(self, "_entropy", 0), spawn_key=(PARTITION, SAMPLE))
+        return side_states(dbm, model, v, model.backend.stream(key))
+
+    def score_samples(self, X: Any) -> Any:
+        """Variational lower bound on the log-likelihood of the rows.
+
+        ``E_q[-E(v, h)] + H(q) - log Z``, with q the factorial distribution of mean field [1]_.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        bound : ndarray of shape (n_samples,)
+            In nats per row; on a log-density with Gaussian visible units. It is a bound as far as
+            log Z is right: exact where all odd or all even layers together have at most 2**20
+            states, else the estimate of ``log_partition()``, which is low on average. Look at
+            ``log_partition(reverse=X)`` before you quote it.
+
+        References
+        ----------
+        .. [1] Salakhutdinov, R. and Hinton, G. E. Deep Boltzmann machines. AISTATS 2009.
+        """
+        backend, X, dbm = self._prepare(X)
+        log_z = self.log_partition().value
+        return self._apply_rows(
+            backend, X, host_dtype(X), lambda v: dbm_bound(dbm, v, log_z), self._width
+        )
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean variational bound of the rows, in nats: the mean of `score_samples`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+        """
+        return self._mean(self.score_samples(X))

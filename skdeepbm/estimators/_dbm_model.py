@@ -1,0 +1,96 @@
+"""What the public arrays of a deep Boltzmann machine describe."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from skdeepbm.backends import Array, Backend
+from skdeepbm.estimators._base import BoltzmannBase
+from skdeepbm.estimators._hyperparameters import check_groups
+from skdeepbm.estimators._layers import layer_sizes
+from skdeepbm.models.dbm import DBM
+from skdeepbm.models.units import UNITS, BernoulliUnits
+
+
+class DBMModelMixin(BoltzmannBase):
+    """From the fitted arrays to models on a backend; layer 0 is the visible one."""
+
+    hidden_layer_sizes: Any
+    visible_groups: Any
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    log_variance_visible_: np.ndarray
+    n_features_in_: int
+    _fitted_names = ("coefs_", "intercepts_")
+
+    @property
+    def _n_visible(self) -> int:
+        return int(np.shape(self.coefs_[0])[0])
+
+    def _sizes(self) -> tuple[int, ...]:
+        """Units in every layer, by the public arrays."""
+        return (self._n_visible, *(int(np.shape(w)[-1]) for w in self.coefs_))
+
+    @property
+    def _width(self) -> int:
+        """Units of the widest layer."""
+        return max(self._sizes())
+
+    def _check_shapes(self) -> None:
+        """Raise unless the public arrays, which anybody may set, fit together."""
+        weights = [np.shape(w) for w in self.coefs_]
+        biases = [np.shape(b) for b in self.intercepts_]
+        shapes = f"coefs_ {weights}, intercepts_ {biases}"
+        fit = (
+            len(weights) >= 2
+            and all(len(shape) == 2 for shape in weights)
+            and all(below[1] == above[0] for below, above in itertools.pairwise(weights))
+            and biases == [(n,) for n in self._sizes()]
+            and getattr(self, "n_features_in_", self._n_visible) == self._n_visible
+        )
+        if hasattr(self, "log_variance_visible_"):
+            found = np.shape(self.log_variance_visible_)
+            shapes += f", log_variance_visible_ {found}"
+            fit = fit and found == biases[0]
+        if not fit:
+            raise ValueError(
+                f"The fitted arrays of {type(self).__name__} do not fit together: {shapes}. With "
+                "layer 0 the visible one, coefs_ needs (n_l, n_{l+1}) for at least two pairs of "
+                "layers and intercepts_ (n_l,) for every layer."
+            )
+
+    def _check_going_on(self, X: Any) -> None:
+        """Raise unless the public arrays are what training can go on from."""
+        self._check_shapes()
+        name, sizes = type(self).__name__, self._sizes()
+        if sizes[1:] != layer_sizes(self):
+            raise ValueError(
+                f"{name} goes on from hidden layers of {sizes[1:]} units, but hidden_layer_sizes="
+                f"{self.hidden_layer_sizes!r}. Set it to their numbers, or fit anew with "
+                "warm_start=False."
+            )
+        if X.shape[1] != self._n_visible:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the parameters of {name} are for "
+                f"{self._n_visible}."
+            )
+
+    def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> DBM:
+        self._check_shapes()
+
+        def put(array: Any) -> Array:
+            host = np.asarray(array, dtype=dtype)
+            return backend.asarray(np.array(host, order="C") if copy_arrays else host)
+
+        variance = getattr(self, "log_variance_visible_", None)
+        visible = UNITS[self.visible](
+            backend,
+            put(self.intercepts_[0]),
+            None if variance is None else put(variance),
+            check_groups(self, self.visible_groups, self._n_visible, "visible_groups"),
+        )
+        hidden = [BernoulliUnits(backend, put(bias)) for bias in self.intercepts_[1:]]
+        return DBM([visible, *hidden], [put(weights) for weights in self.coefs_])
