@@ -122,8 +122,11 @@ class BoltzmannBase(
         X = check_data(self, X, backend, reset=False, sparse=kind.sparse)
         return repair_range(self, X, kind, warn=warn)[0]
 
-    def _prepare_hidden(self, X: Any) -> tuple[Backend, Any, Any]:
-        """Backend, validated hidden values and model for a method that goes down from them."""
+    def _prepare_hidden(self, X: Any, n_units: int | None = None) -> tuple[Backend, Any, Any]:
+        """Backend, validated hidden values and model for a method that goes down from them.
+
+        ``n_units`` is the number of columns; None means the model's hidden units.
+        """
         check_is_fitted(self, self._fitted_names)
         backend = self._resolve_backend(X, fitted=True)
         owner = owner_of(X)
@@ -135,10 +138,11 @@ class BoltzmannBase(
                 estimator=self,
             )
         model = self._model(backend, host_dtype(X))
-        if X.ndim != 2 or X.shape[1] != model.hidden.size:
+        n_units = model.hidden.size if n_units is None else n_units
+        if X.ndim != 2 or X.shape[1] != n_units:
             raise ValueError(
                 f"X has shape {tuple(X.shape)}, but inverse_transform of {type(self).__name__} "
-                f"expects (n_samples, {model.hidden.size}): one column per component."
+                f"expects (n_samples, {n_units}): one column per component."
             )
         return backend, X, model
 

@@ -181,7 +181,7 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         Returns
         -------
         bound : ndarray of shape (n_samples,)
-            In nats per row; on a log-density with Gaussian visible units. It is a bound as far as
+            In nats per row; of a log-density with Gaussian visible units. It is a bound as far as
             log Z is right: exact where all odd or all even layers together have at most 2**20
             states, else the estimate of ``log_partition()``, which is low on average. Look at
             ``log_partition(reverse=X)`` before you quote it.
@@ -189,6 +189,16 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         References
         ----------
         .. [1] Salakhutdinov, R. and Hinton, G. E. Deep Boltzmann machines. AISTATS 2009.
+
+        Examples
+        --------
+        >>> from skdeepbm import DBM, RBMTransformer
+        >>> from skdeepbm.datasets import make_bars_and_stripes
+        >>> X = make_bars_and_stripes(3)
+        >>> rbm = RBMTransformer(visible_states="draw", n_iter=200)
+        >>> dbm = DBM((8, 4), rbm=rbm, batch_size=7, random_state=0).fit(X)
+        >>> bool(dbm.score_samples(X).mean() > -4)  # independent pixels give -6.24
+        True
         """
         backend, X, dbm = self._prepare(X)
         log_z = self.log_partition().value

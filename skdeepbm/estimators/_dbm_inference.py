@@ -1,8 +1,10 @@
-"""Features of a deep Boltzmann machine: expected values of hidden units under mean field."""
+"""Features of a deep Boltzmann machine, and rows from features, by mean field."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array
 from skdeepbm.estimators._base import host_dtype
@@ -11,7 +13,7 @@ from skdeepbm.models.mean_field import settled_means
 
 
 class DBMInferenceMixin(DBMModelMixin):
-    """From rows to hidden layers."""
+    """From rows to hidden layers, and back."""
 
     transform_layers: str
 
@@ -28,6 +30,15 @@ class DBMInferenceMixin(DBMModelMixin):
             Probabilities: of the top layer or, with ``transform_layers="all"``, of all hidden
             layers side by side, the first one first. Mean field goes on until no expected value of
             a row changes by more than 1e-6, for at most 100 steps.
+
+        Examples
+        --------
+        >>> from skdeepbm import DBM
+        >>> from skdeepbm.datasets import make_bars_and_stripes
+        >>> X = make_bars_and_stripes(3)
+        >>> dbm = DBM((8, 4), transform_layers="all", random_state=0).fit(X)
+        >>> dbm.transform(X).shape
+        (14, 12)
         """
         return self._hidden_means(X)
 
@@ -55,6 +66,45 @@ class DBMInferenceMixin(DBMModelMixin):
             return found[-1] if self.transform_layers == "top" else backend.xp.concat(found, axis=1)
 
         return self._apply_rows(backend, X, host_dtype(X), means, sum(self._sizes()))
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Expected values of the visible units given values of hidden units.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_units)
+            Hidden values, such as `transform` returns: of the top layer, which is held while mean
+            field goes down through the layers below it or, with ``transform_layers="all"``, of all
+            hidden layers, of which the visible units see the first one.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If there is not one column for each unit.
+
+        Examples
+        --------
+        >>> from skdeepbm import DBM
+        >>> from skdeepbm.datasets import make_bars_and_stripes
+        >>> X = make_bars_and_stripes(3)
+        >>> dbm = DBM((8, 4), random_state=0).fit(X)
+        >>> dbm.inverse_transform(dbm.transform(X)).shape
+        (14, 9)
+        """
+        check_is_fitted(self, self._fitted_names)
+        backend, X, dbm = self._prepare_hidden(X, self._n_features_out)
+        n_first, turned = self._sizes()[1], dbm.upside_down()
+
+        def expected(h: Array) -> Array:
+            if self.transform_layers == "top":
+                return settled_means(turned, h)[-1]
+            return dbm.visible.mean(dbm.from_above(0, h[:, :n_first]))
+
+        return self._apply_rows(backend, X, host_dtype(dbm.weights[0]), expected, self._width)
 
     @property
     def _n_features_out(self) -> int:

@@ -66,6 +66,10 @@ class DBM:
         ]
         return cls(layers, weights)
 
+    def upside_down(self) -> DBM:
+        """The same machine with its top layer as the visible one; arrays are shared."""
+        return DBM(self.layers[::-1], [weights.T for weights in reversed(self.weights)])
+
     @property
     def backend(self) -> Backend:
         return self.visible.backend

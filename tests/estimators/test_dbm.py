@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import joblib
 import numpy as np
@@ -290,6 +291,14 @@ def test_clone_and_save(small, tmp_path):
         np.testing.assert_array_equal(loaded.transform(small), model.transform(small))
         # training goes on as if nothing had been
         assert_same_model(loaded.fit(small), copy.deepcopy(model).fit(small))
+
+
+def test_html_repr_shows_the_documentation_of_every_parameter():
+    html = DBM()._repr_html_()
+    for name in DBM().get_params():
+        shown = html[html.index(f"--doc-link-{name};") :]
+        description = shown[shown.index("param-doc-description") : shown.index("</span>")]
+        assert re.search(rf"{name}: .*default=.*<br><br>\w.{{15,}}", description, re.S), name
 
 
 def test_pipeline_and_frames(small):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.model_selection import GridSearchCV, KFold
 
 from skdeepbm import DBM
@@ -179,6 +180,54 @@ def test_reconstruct_by_hand(visible, ref):
         model.reconstruct(X, n_gibbs_steps=0)
 
 
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("visible", KINDS)
+def test_inverse_transform_is_mean_field_with_the_top_layer_held(visible, sizes, ref):
+    tiny = ref.make_dbm(sizes, visible, std=0.5)
+    model = by_hand(tiny)
+    h = np.random.default_rng(0).random((4, sizes[-1]))
+    # until nothing moves, from anywhere: weights are small enough for one fixed point
+    states = [np.zeros((4, n)) for n in sizes[:-1]] + [h]
+    for _ in range(500):
+        for i in range(len(sizes) - 1):
+            states[i] = tiny.layers[i].mean(tiny.input(i, states))
+    np.testing.assert_allclose(model.inverse_transform(h), states[0], atol=1e-5)
+    model.set_params(transform_layers="all")
+    q = np.random.default_rng(1).random((4, sum(sizes[1:])))
+    expected = tiny.layers[0].mean(q[:, : sizes[1]] @ tiny.weights[0].T)
+    np.testing.assert_allclose(model.inverse_transform(q), expected, rtol=1e-9)
+    with pytest.raises(ValueError, match=r"inverse_transform of DBM expects \(n_samples, "):
+        model.inverse_transform(h)
+
+
+def test_sparse_rows_have_the_values_of_dense_ones(images):
+    model = DBM((8, 5), rbm=RBM(n_iter=1), n_iter=1, random_state=0).fit(images)
+    X, mask = sp.csr_array(images), np.arange(images.size).reshape(images.shape) % 2 > 0
+    np.testing.assert_allclose(model.score_samples(X), model.score_samples(images), rtol=1e-9)
+    np.testing.assert_allclose(model.reconstruct(X), model.reconstruct(images), rtol=1e-9)
+    np.testing.assert_allclose(model.reconstruct(X, mask), model.reconstruct(images, mask))
+    estimate = model.log_partition(n_runs=20, n_temperatures=50, reverse=X)
+    same = model.log_partition(n_runs=20, n_temperatures=50, reverse=images)
+    assert estimate.reverse == pytest.approx(same.reverse, rel=1e-6)
+
+
+def test_annealing_of_real_data(real):
+    """With 21 units in the first layer log Z is estimated; with W_2 = 0 an RBM has it too."""
+    rng = np.random.default_rng(0)
+    model = DBM((21, 2), visible="gaussian", random_state=0)
+    model.coefs_ = [0.2 * rng.normal(size=(5, 21)), np.zeros((21, 2))]
+    model.intercepts_ = [np.zeros(5), rng.normal(size=21), np.array([0.3, -1.0])]
+    model.log_variance_visible_ = np.linspace(-0.5, 0.5, 5)
+    rbm = RBM(21, visible="gaussian", random_state=0)
+    rbm.components_, rbm.intercept_hidden_ = model.coefs_[0].T, model.intercepts_[1]
+    rbm.intercept_visible_, rbm.log_variance_visible_ = np.zeros(5), model.log_variance_visible_
+    exact = rbm.log_partition("ais").value + np.logaddexp(0, model.intercepts_[2]).sum()
+    found = model.log_partition(reverse=real)
+    assert found.method == "ais"
+    assert found.value == pytest.approx(exact, abs=0.1)
+    assert found.reverse == pytest.approx(exact, abs=0.1)
+
+
 def test_filling_in_is_better_than_the_mean(digits):
     train, test = digits[:500], digits[500:600]
     model = DBM((40, 20), rbm=RBM(n_iter=20, visible_states="draw"), random_state=0).fit(train)
@@ -206,5 +255,11 @@ def test_on_a_device_and_in_float32(visible, small, real, device):
     out = model.sample(len(X), n_gibbs_steps=2, init=there)
     assert device.owns(out)
     assert out.shape == X.shape
+    h = model.transform(there)
+    out = model.inverse_transform(h)
+    assert device.owns(out)
+    here = model.inverse_transform(device.to_host(h))
+    assert here.dtype == np.float32
+    np.testing.assert_allclose(device.to_host(out), here, rtol=1e-4, atol=1e-5)
     assert model.sample(3, n_gibbs_steps=2).dtype == np.float32
     assert model.score(there) == pytest.approx(model.score(X), rel=1e-4)

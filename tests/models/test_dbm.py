@@ -28,6 +28,9 @@ def test_energy(backend, ref, sizes, visible, hidden):
     expected = tiny.energies(states)
     np.testing.assert_allclose(backend.to_host(dbm.energy(put)), expected, rtol=1e-10)
     assert dbm.depth == len(sizes) - 1
+    turned = dbm.upside_down()
+    assert turned.layers[0] is dbm.layers[-1]
+    np.testing.assert_allclose(backend.to_host(turned.energy(put[::-1])), expected, rtol=1e-10)
     for first in (0, 1):
         # side by side the layers have the same energy
         model = folded(dbm, first)
