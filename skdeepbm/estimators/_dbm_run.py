@@ -62,7 +62,10 @@ class DBMRun(FinetuningRun):
     def starting_rate(self) -> float:
         estimator = self.estimator
         rate = 0.05 * UNITS[estimator.visible].default_learning_rate / 0.1
-        return rate / 10 if estimator.optimizer == "adam" else rate
+        if estimator.optimizer == "adam":
+            return rate / 10
+        # greedy layers have been most of the way
+        return rate if estimator.pretraining else 4 * rate
 
     def arrays(self) -> dict[str, Any]:
         dbm = self.trainer.dbm

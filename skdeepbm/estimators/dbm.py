@@ -55,10 +55,11 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
 
     learning_rate : "auto", float, sequence or callable, default="auto"
         Step size of the joint ascent; gradients are averaged over rows and over chains.
-        ``"auto"`` starts at 0.05 (0.005 with Gaussian visible units; a tenth of these with
-        ``optimizer="adam"``) and falls to 0 in the course of a `fit`; in `partial_fit` it stays
-        there. A sequence gives one value per epoch (the last one goes on), a callable is called
-        with the epoch, counted from 0; see :mod:`skdeepbm.schedules`.
+        ``"auto"`` starts at 0.05, or at 0.2 without pretraining (with ``optimizer="adam"`` at
+        0.005 either way), at a tenth of these with Gaussian visible units, and falls to 0 in the
+        course of a `fit`; in `partial_fit` it stays there. A sequence gives one value per epoch
+        (the last one goes on), a callable is called with the epoch, counted from 0; see
+        :mod:`skdeepbm.schedules`.
 
     momentum : float, sequence or callable, default=0.5
         Share of the last step that is kept. With ``optimizer="adam"`` it is `beta1`.

@@ -213,6 +213,27 @@ def test_training_goes_on_with_other_settings(small):
     assert model.transform(small).shape == (100, 3)
 
 
+@pytest.mark.parametrize(
+    ("options", "rate"),
+    [
+        ({}, 0.05),
+        ({"pretraining": False}, 0.2),
+        ({"visible": "gaussian"}, 0.005),
+        ({"optimizer": "adam", "pretraining": False}, 0.005),
+    ],
+)
+def test_automatic_learning_rate(options, rate, real):
+    """Falls to 0 in the course of a fit, and stays in single steps."""
+    X = real if "visible" in options else (real > 0).astype(float)
+    expected = [rate, 0.5 * rate]
+    exact = {**options, "n_iter": 2, "training_dtype": "float64"}
+    found = machine(**exact).fit(X)
+    assert_same_model(found, machine(learning_rate=expected, **exact).fit(X), rtol=1e-8)
+    found = machine(**exact).partial_fit(X).partial_fit(X)
+    same = machine(learning_rate=rate, **exact).partial_fit(X).partial_fit(X)
+    assert_same_model(found, same, rtol=1e-8)
+
+
 def test_first_partial_fit_starts_from_its_rows(small):
     expected = machine(n_iter=1, batch_size=100, **EXACT).fit(small)
     # without a number, chains are as many as rows in a batch
