@@ -47,7 +47,7 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
 
     pretraining : bool, default=True
         Whether joint training starts from greedy layers. False starts at the base-rate model with
-        small random weights, which centring makes possible [2]_.
+        small random weights [2]_.
 
     transform_layers : {"top", "all"}, default="top"
         What `transform` returns: the expected values of the top layer, or those of all hidden
@@ -81,7 +81,8 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         Decay of the average activity, per batch.
 
     centring : bool, default=True
-        Whether to use centred gradients [2]_. Without pretraining they are needed.
+        Whether to use centred gradients [2]_, which do not depend on whether a feature is coded
+        as `x` or `1 - x`.
 
     centring_rate : float, default=0.01
         Rate at which the offsets follow the means of the batches.

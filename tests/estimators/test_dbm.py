@@ -271,6 +271,31 @@ def test_sparse_rows(container, small):
 
 
 @pytest.mark.parametrize("pretraining", [True, False])
+def test_sparse_rows_are_never_made_dense_together(pretraining, monkeypatch):
+    """No call makes more rows dense than a batch, or than fit into 2**21 elements."""
+    n_rows, n_columns, batch = 300, 20_000, 5
+    rng = np.random.default_rng(0)
+    X = sp.random_array((n_rows, n_columns), density=5e-4, format="csr", rng=rng)
+    X.data[:] = 1
+    limit = max(batch, 2**21 // n_columns)
+    assert limit < n_rows / 2
+    sizes, toarray = [], sp.csr_array.toarray
+
+    def watched(self, *args, **kwargs):
+        sizes.append(self.shape[0])
+        assert self.shape[0] <= limit
+        return toarray(self, *args, **kwargs)
+
+    monkeypatch.setattr(sp.csr_array, "toarray", watched)
+    monkeypatch.setattr("skdeepbm.estimators._base.CHUNK", batch * n_columns)
+    model = machine((3, 2), pretraining=pretraining, n_iter=1, batch_size=batch)
+    model.set_params(rbm=RBM(n_iter=1, batch_size=batch)).fit(X).partial_fit(X[:batch])
+    assert model.transform(X).shape == (n_rows, 2)
+    assert model.score_samples(X).shape == (n_rows,)
+    assert sizes
+
+
+@pytest.mark.parametrize("pretraining", [True, False])
 @pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
 def test_device(visible, pretraining, rows, device):
     X = rows[visible]
