@@ -6,7 +6,7 @@ A deep autoencoder of word counts learns codes of 128 units whose inputs get noi
 fine-tuned, so that the units learn to be off or on. The bits are then an address: documents about
 the same matter lie a few bits apart, and a search by Hamming distance finds them. The posts are
 downloaded once by scikit-learn, unless the folder named by `SKDEEPBM_DATA` has them; the whole
-takes about four minutes.
+takes about two minutes.
 """
 
 # %%
