@@ -17,6 +17,7 @@ from sklearn.decomposition import PCA
 from benchmarks.data import mnist
 from benchmarks.markdown import table
 from skdeepbm import Backprop, DeepAutoencoder, RBMTransformer
+from skdeepbm.metrics import squared_error
 
 SIZES = (1000, 500, 250, 30)
 PUBLISHED = {"PCA, 30 components": 13.87, "with pretraining": 3.00}
@@ -37,10 +38,6 @@ def templates(n_iter: int) -> list[RBMTransformer]:
     ]
 
 
-def squared_error(X: np.ndarray, reconstruction: np.ndarray) -> float:
-    return float(((X - reconstruction) ** 2).sum(axis=1).mean())
-
-
 def fit(X: np.ndarray, pretraining: bool, n_iter: int, n_fine: int) -> tuple[Any, dict[str, Any]]:
     """A fitted model, and its error on held-out rows against seconds since the beginning."""
     model = DeepAutoencoder(
@@ -50,6 +47,7 @@ def fit(X: np.ndarray, pretraining: bool, n_iter: int, n_fine: int) -> tuple[Any
         finetuning=Backprop(
             n_iter=n_fine,
             optimizer="adam",
+            learning_rate=[1e-3 * (1 - epoch / n_fine) for epoch in range(n_fine)],
             batch_size=100,
             weight_decay=0.0,
             early_stopping=True,
