@@ -10,10 +10,7 @@ from __future__ import annotations
 from skdeepbm.backends import Array
 from skdeepbm.evaluation.exact import MAX_STATES, streamed_states
 from skdeepbm.models.dbm import DBM, FoldedDBM, folded
-from skdeepbm.models.mean_field import MeanField, mean_field_inputs, variational_bound
-
-# values of the widest layer that are held at once
-_ROOM = 2**22
+from skdeepbm.models.mean_field import mean_field_inputs, settled_means, variational_bound
 
 
 def exact_log_likelihood(dbm: DBM, v: Array, log_z: float) -> Array:
@@ -108,13 +105,7 @@ def dbm_bound(
     bound : array of shape (n_rows,)
         In nats.
     """
-    backend, sizes = dbm.backend, [units.size for units in dbm.layers]
-    size, parts, inference = max(1, _ROOM // max(sizes)), [], MeanField(dbm)
-    for start in range(0, v.shape[0], size):
-        rows = v[start : min(start + size, v.shape[0]), :]
-        means = [backend.empty((int(rows.shape[0]), n), dbm.dtype) for n in sizes[1:]]
-        inference.run(rows, means, tolerance, max_steps)
-        inputs = mean_field_inputs(dbm, rows, means)
-        # even layers stay what they were made of the odd ones, these are updated once more
-        parts.append(variational_bound(dbm, rows, inputs))
-    return backend.xp.concat(parts) - float(log_z)
+    means = settled_means(dbm, v, tolerance, max_steps)
+    # even layers stay what they were made of the odd ones, these are updated once more
+    inputs = mean_field_inputs(dbm, v, means)
+    return variational_bound(dbm, v, inputs) - float(log_z)
