@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._autoencoder_model import CODES, AutoencoderModelMixin
@@ -81,23 +81,8 @@ class AutoencoderCodingMixin(AutoencoderModelMixin):
         (3, 64)
         """
         check_is_fitted(self, self._fitted_names)
-        backend = self._resolve_backend(X, fitted=True)
-        owner = owner_of(X)
-        if owner is not backend:
-            X = check_array(
-                X if owner is None else owner.to_host(X),
-                dtype=[np.float64, np.float32],
-                input_name="X",
-                estimator=self,
-            )
-        decoder = self._decoder(self._model(backend, host_dtype(X)))
-        n_units = int(decoder.layers[0].weights.shape[0])
-        if X.ndim != 2 or X.shape[1] != n_units:
-            raise ValueError(
-                f"X has shape {tuple(X.shape)}, but inverse_transform of {type(self).__name__} "
-                f"expects (n_samples, {n_units}): one column per code unit."
-            )
-        return self._apply_network(backend, X, decoder)
+        backend, X, network = self._prepare_hidden(X, self._n_features_out)
+        return self._apply_network(backend, X, self._decoder(network))
 
     def reconstruct(self, X: Any) -> Any:
         """Rows that the decoder makes of the rows' own codes.

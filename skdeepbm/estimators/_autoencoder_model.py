@@ -9,18 +9,18 @@ import numpy as np
 from sklearn.base import clone
 
 from skdeepbm.backends import Array, Backend
-from skdeepbm.estimators._base import BoltzmannBase, host_dtype
+from skdeepbm.estimators._base import BoltzmannBase, host_dtype, put
 from skdeepbm.estimators._counts import check_counts
 from skdeepbm.estimators._layers import (
     check_kinds,
     default_template,
+    hidden_groups,
     hidden_kind,
-    hidden_units,
     layer_sizes,
     listed_templates,
     make_layers,
+    units_of,
     visible_kind,
-    visible_units,
 )
 from skdeepbm.estimators._validation import check_data, repair_range
 from skdeepbm.estimators.rbm import RBMTransformer
@@ -114,6 +114,15 @@ class AutoencoderModelMixin(BoltzmannBase):
             layer._validate_params()
         return layers
 
+    def _kinds(self) -> list[tuple[str, Any]]:
+        """Kind of units and softmax groups of every layer, from the visible one to the code."""
+        given = self._given_templates()
+        found = [(visible_kind(given[0]), getattr(given[0], "visible_groups", None))]
+        found += [(hidden_kind(template), hidden_groups(template)) for template in given]
+        if found[-1][0] != CODES[self.code]:
+            found[-1] = (CODES[self.code], None)
+        return found
+
     @property
     def visible(self) -> str:  # type: ignore[override]
         """Kind of the visible units: that of the first template."""
@@ -164,48 +173,33 @@ class AutoencoderModelMixin(BoltzmannBase):
                 f"{self.hidden_layer_sizes!r}. Set it to their numbers, or fit anew with "
                 "warm_start=False."
             )
-        if X.shape[1] != self._n_visible:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but the parameters of {name} are for "
-                f"{self._n_visible}."
-            )
+        self._check_width(X)
 
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> Network:
         """The encoder and the decoder, one after the other."""
         self._check_shapes()
         return self._network(
-            backend, dtype, self._layers(), self.coefs_, self.intercepts_, copy_arrays
+            backend, dtype, self._kinds(), self.coefs_, self.intercepts_, copy_arrays
         )
 
     @staticmethod
     def _network(
         backend: Backend,
         dtype: Any,
-        layers: list[Any],
+        kinds: list[tuple[str, Any]],
         coefs: list[np.ndarray],
         intercepts: list[np.ndarray],
         copy_arrays: bool = False,
     ) -> Network:
-        """Network of the encoder's and the decoder's arrays with units of the layers' kinds."""
-
-        def put(array: Any) -> Array:
-            host = np.asarray(array, dtype=dtype)
-            return backend.asarray(np.array(host, order="C") if copy_arrays else host)
-
-        weights, biases = [put(w) for w in coefs], [put(b) for b in intercepts]
-        n = len(layers)
-        units = [hidden_units(layer, backend, b) for layer, b in zip(layers, biases, strict=False)]
-        units += [
-            visible_units(layer, backend, b)
-            for layer, b in zip(reversed(layers), biases[n:], strict=True)
-        ]
-        replicated = visible_kind(layers[0]) == "multinomial"
-        return Network(
-            [
-                Layer(w, u, replicated and i == 0)
-                for i, (w, u) in enumerate(zip(weights, units, strict=True))
-            ]
-        )
+        """Network of the encoder's and the decoder's arrays, of the kinds up to its code."""
+        layers = []
+        for i, (weights, bias, kind) in enumerate(
+            zip(coefs, intercepts, [*kinds[1:], *kinds[-2::-1]], strict=True)
+        ):
+            w, b = (put(backend, array, dtype, copy_arrays) for array in (weights, bias))
+            replicated = i == 0 and kinds[0][0] == "multinomial"
+            layers.append(Layer(w, units_of(*kind, backend, b), replicated))
+        return Network(layers)
 
     @staticmethod
     def _encoder(network: Network) -> Network:

@@ -15,11 +15,9 @@ from skdeepbm.estimators._finetuning_settings import check_backprop, held_out_sh
 from skdeepbm.estimators._layers import (
     downward_arrays,
     fit_layer,
-    hidden_kind,
     named_layer,
+    units_of,
     upward_arrays,
-    visible_kind,
-    visible_units,
 )
 from skdeepbm.estimators.finetuning import Backprop
 from skdeepbm.models.network import Network
@@ -123,10 +121,8 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
     def _grow(self, backend: Backend, X: Any, context: Any) -> None:
         """Train layer upon layer, unroll them, and set the public arrays."""
         seed = None if self.random_state is None else np.random.SeedSequence(self._entropy)
-        layers, intermediate = (
-            self._layers(seed),
-            self._settings(self.intermediate_finetuning, INTERMEDIATE),
-        )
+        layers, kinds = self._layers(seed), self._kinds()
+        intermediate = self._settings(self.intermediate_finetuning, INTERMEDIATE)
         rng = np.random.default_rng(np.random.SeedSequence(self._entropy, spawn_key=(TRAINING,)))
         up: list[tuple[np.ndarray, np.ndarray]] = []
         down: list[tuple[np.ndarray, np.ndarray]] = []
@@ -137,7 +133,8 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
                 up.append(upward_arrays(layer))
                 down.insert(0, downward_arrays(layer))
             else:
-                above, below = self._random_layer(backend, layer, rows, rng)
+                pair = kinds[place], kinds[place + 1]
+                above, below = self._random_layer(backend, pair, layer.n_components, rows, rng)
                 up.append(above)
                 down.insert(0, below)
             if place + 1 == len(layers):
@@ -146,12 +143,12 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
             if intermediate is not None:
                 with named_layer(self, place):
                     coefs, intercepts, history = self._tune_part(
-                        intermediate, backend, X, layers[: place + 1], coefs, intercepts, context
+                        intermediate, backend, X, kinds[: place + 2], coefs, intercepts, context
                     )
                 up = list(zip(coefs, intercepts, strict=True))[: place + 1]
                 down = list(zip(coefs, intercepts, strict=True))[place + 1 :]
                 histories.append(history)
-            network = self._network(backend, dtype, layers[: place + 1], coefs, intercepts)
+            network = self._network(backend, dtype, kinds[: place + 2], coefs, intercepts)
             rows = self._apply_network(backend, X, self._encoder(network))
         arrays = [*up, *down]
         self.coefs_ = [np.ascontiguousarray(w, dtype=dtype) for w, _ in arrays]
@@ -161,15 +158,19 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
         self.history_, self.n_iter_, self._training = {}, 0, None
         self._fit_backend = backend.name
 
+    @staticmethod
     def _random_layer(
-        self, backend: Backend, layer: Any, rows: Any, rng: np.random.Generator
+        backend: Backend,
+        kinds: tuple[tuple[str, Any], tuple[str, Any]],
+        n_units: int,
+        rows: Any,
+        rng: np.random.Generator,
     ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
         """A layer without pretraining, up and down: random weights, and outputs at the mean."""
-        n_below, n_units = int(rows.shape[1]), int(layer.n_components)
-        up = glorot_weights(rng, n_below, n_units, hidden_kind(layer))
-        down = glorot_weights(rng, n_units, n_below, visible_kind(layer))
-        zeros = np.zeros(n_below)
-        units = visible_units(layer, get_backend("numpy"), zeros)
+        n_below, (below, above) = int(rows.shape[1]), kinds
+        up = glorot_weights(rng, n_below, n_units, above[0])
+        down = glorot_weights(rng, n_units, n_below, below[0])
+        units = units_of(*below, get_backend("numpy"), np.zeros(n_below))
         bias = units.initial_bias(*column_moments(backend, rows), units.groups)
         return (up, np.zeros(n_units)), (down, bias)
 
@@ -178,15 +179,15 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
         settings: Backprop,
         backend: Backend,
         X: Any,
-        layers: list[Any],
+        kinds: list[tuple[str, Any]],
         coefs: list[np.ndarray],
         intercepts: list[np.ndarray],
         context: Any,
     ) -> tuple[list[np.ndarray], list[np.ndarray], dict[str, np.ndarray]]:
         """Fine-tune the layers that are there so far; their arrays, and the history of it."""
         dtype = np.dtype(settings.training_dtype or host_dtype(X))
-        network: Network = self._network(backend, dtype, layers, coefs, intercepts, True)
-        sparse = tuple(i for i in self._sparse_layers() if i < len(layers))
+        network: Network = self._network(backend, dtype, kinds, coefs, intercepts, True)
+        sparse = tuple(i for i in self._sparse_layers() if i < len(kinds) - 1)
         run = IntermediateRun(self, settings, backend, X, network, sparse)
         run.fit(context, X, None)
         arrays = run.arrays()
@@ -204,8 +205,3 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
         if self.code == "binary":
             noise = (*(0.0 for _ in range(n_layers - 1)), self.code_noise)
         return AutoencoderRun(self, settings, backend, X, n_epochs, self._sparse_layers(), noise)
-
-    def _public_arrays(self) -> dict[str, Any]:
-        """What makes a fitted copy for callbacks."""
-        names = (*self._fitted_names, "n_features_in_")
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}

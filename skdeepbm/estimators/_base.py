@@ -30,6 +30,12 @@ def host_dtype(X: Any) -> np.dtype:
     return np.dtype(str(X.dtype).rsplit(".", 1)[-1])
 
 
+def put(backend: Backend, array: Any, dtype: Any, copy: bool = False) -> Array:
+    """A public array on a backend; as its own C-contiguous copy if it will be trained."""
+    host = np.asarray(array, dtype=dtype)
+    return backend.asarray(np.array(host, order="C") if copy else host)
+
+
 class BoltzmannBase(
     CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
@@ -48,6 +54,8 @@ class BoltzmannBase(
     visible: str
     random_state: Any
     _fitted_names: tuple[str, ...]
+    #: fitted arrays that are not always there
+    _other_names: tuple[str, ...] = ()
     #: what checks of the data set
     _set_by_checks: tuple[str, ...] = ("n_features_in_", "feature_names_in_")
 
@@ -109,12 +117,22 @@ class BoltzmannBase(
         check_is_fitted(self, self._fitted_names)
         backend = self._resolve_backend(X, fitted=True)
         X = self._check_rows(X, backend, warn)
-        if X.shape[1] != self._n_visible and not hasattr(self, "n_features_in_"):
+        if not hasattr(self, "n_features_in_"):
+            self._check_width(X)
+        return backend, X, self._model(backend, host_dtype(X))
+
+    def _check_width(self, X: Any) -> None:
+        """Raise unless data have the features of the parameters, which anybody may set."""
+        if X.shape[1] != self._n_visible:
             raise ValueError(
                 f"X has {X.shape[1]} features, but the parameters of {type(self).__name__} are for "
                 f"{self._n_visible}."
             )
-        return backend, X, self._model(backend, host_dtype(X))
+
+    def _public_arrays(self) -> dict[str, Any]:
+        """What makes a fitted copy for callbacks."""
+        names = (*self._fitted_names, "n_features_in_", *self._other_names)
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def _check_rows(self, X: Any, backend: Backend, warn: bool) -> Any:
         """Validated rows, with the features of the fitted model."""

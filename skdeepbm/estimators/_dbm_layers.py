@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skdeepbm.backends import Backend, get_backend
-from skdeepbm.estimators._layers import layer_sizes
+from skdeepbm.estimators._layers import layer_sizes, listed_templates
 from skdeepbm.estimators.rbm import RBMTransformer
 from skdeepbm.models.dbm import DBM
 from skdeepbm.models.doubled_rbm import DoubledRBM
@@ -59,19 +59,10 @@ def dbm_templates(estimator: Any) -> list[RBMTransformer]:
     """
     name, n_layers = type(estimator).__name__, len(dbm_layer_sizes(estimator))
     given = default_layer() if estimator.rbm is None else estimator.rbm
-    listed = list(given) if isinstance(given, list | tuple) else [given] * n_layers
-    if len(listed) != n_layers:
-        raise ValueError(
-            f"rbm of {name} is a list of {len(listed)} templates, but hidden_layer_sizes has "
-            f"{n_layers} layers: give one template for each, or a single one for all."
-        )
     found = []
-    for i, template in enumerate(listed):
-        if not isinstance(template, RBMTransformer):
-            raise TypeError(
-                f"rbm of {name} must be an RBMTransformer, or a list of one per layer; layer {i} "
-                f"is {template!r}. Counts of words are not supported."
-            )
+    for i, template in enumerate(
+        listed_templates(estimator, "rbm", given, n_layers, (RBMTransformer,))
+    ):
         if template.hidden != "bernoulli":
             raise ValueError(
                 f"layer {i} of {name} has hidden={template.hidden!r}, but all hidden layers of "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skdeepbm.backends import Array, Backend
-from skdeepbm.estimators._base import BoltzmannBase
+from skdeepbm.estimators._base import BoltzmannBase, put
 from skdeepbm.estimators._hyperparameters import check_groups
 from skdeepbm.estimators._layers import layer_sizes
 from skdeepbm.models.dbm import DBM
@@ -25,6 +25,7 @@ class DBMModelMixin(BoltzmannBase):
     log_variance_visible_: np.ndarray
     n_features_in_: int
     _fitted_names = ("coefs_", "intercepts_")
+    _other_names = ("log_variance_visible_",)
 
     @property
     def _n_visible(self) -> int:
@@ -72,25 +73,20 @@ class DBMModelMixin(BoltzmannBase):
                 f"{self.hidden_layer_sizes!r}. Set it to their numbers, or fit anew with "
                 "warm_start=False."
             )
-        if X.shape[1] != self._n_visible:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but the parameters of {name} are for "
-                f"{self._n_visible}."
-            )
+        self._check_width(X)
 
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> DBM:
         self._check_shapes()
 
-        def put(array: Any) -> Array:
-            host = np.asarray(array, dtype=dtype)
-            return backend.asarray(np.array(host, order="C") if copy_arrays else host)
+        def own(array: Any) -> Array:
+            return put(backend, array, dtype, copy_arrays)
 
         variance = getattr(self, "log_variance_visible_", None)
         visible = UNITS[self.visible](
             backend,
-            put(self.intercepts_[0]),
-            None if variance is None else put(variance),
+            own(self.intercepts_[0]),
+            None if variance is None else own(variance),
             check_groups(self, self.visible_groups, self._n_visible, "visible_groups"),
         )
-        hidden = [BernoulliUnits(backend, put(bias)) for bias in self.intercepts_[1:]]
-        return DBM([visible, *hidden], [put(weights) for weights in self.coefs_])
+        hidden = [BernoulliUnits(backend, own(bias)) for bias in self.intercepts_[1:]]
+        return DBM([visible, *hidden], [own(weights) for weights in self.coefs_])

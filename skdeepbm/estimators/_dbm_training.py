@@ -146,8 +146,3 @@ class DBMTrainingMixin(DBMModelMixin):
                 if place + 1 < len(layers):
                     rows = layer.transform(rows)
         return layers
-
-    def _public_arrays(self) -> dict[str, Any]:
-        """What makes a fitted copy for callbacks."""
-        names = (*self._fitted_names, "log_variance_visible_", "n_features_in_")
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}

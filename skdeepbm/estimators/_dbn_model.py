@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbm.backends import Array, Backend
-from skdeepbm.estimators._base import BoltzmannBase, host_dtype
+from skdeepbm.backends import Backend
+from skdeepbm.estimators._base import BoltzmannBase, host_dtype, put
 from skdeepbm.estimators._counts import check_counts
 from skdeepbm.estimators._layers import (
     hidden_units,
@@ -40,6 +40,7 @@ class DBNModelMixin(BoltzmannBase):
     recognition_coefs_: list[np.ndarray]
     recognition_intercepts_: list[np.ndarray]
     _fitted_names = ("rbms_", "coefs_", "intercepts_", "classes_")
+    _other_names = ("recognition_coefs_", "recognition_intercepts_")
 
     @property
     def visible(self) -> str:  # type: ignore[override]
@@ -107,7 +108,7 @@ class DBNModelMixin(BoltzmannBase):
     ) -> list[Layer]:
         layers = []
         for i, (weights, bias) in enumerate(zip(coefs, intercepts, strict=True)):
-            w, b = (_put(backend, array, dtype, copy_arrays) for array in (weights, bias))
+            w, b = (put(backend, array, dtype, copy_arrays) for array in (weights, bias))
             if i < len(self.rbms_):
                 units = hidden_units(self.rbms_[i], backend, b)
             else:
@@ -134,8 +135,8 @@ class DBNModelMixin(BoltzmannBase):
         )
         generative = []
         for rbm in self.rbms_[:-1]:
-            weights = _put(backend, rbm.components_, dtype, copy_arrays)
-            bias = _put(backend, rbm.intercept_visible_, dtype, copy_arrays)
+            weights = put(backend, rbm.components_, dtype, copy_arrays)
+            bias = put(backend, rbm.intercept_visible_, dtype, copy_arrays)
             # a Gaussian layer has the variance that the RBM above it has learned
             units = rbm._model(backend, dtype).visible.with_bias(bias)
             generative.append(Layer(weights, units))
@@ -151,8 +152,3 @@ class DBNModelMixin(BoltzmannBase):
     def _width(self) -> int:
         """Units of the widest layer."""
         return max(self._n_visible, *(len(rbm.components_) for rbm in self.rbms_))
-
-
-def _put(backend: Backend, array: Any, dtype: Any, copy_arrays: bool) -> Array:
-    host = np.asarray(array, dtype=dtype)
-    return backend.asarray(np.array(host, order="C") if copy_arrays else host)

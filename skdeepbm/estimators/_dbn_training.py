@@ -113,11 +113,7 @@ class DBNTrainingMixin(DBNLayersMixin):
                 f"{self.hidden_layer_sizes!r}. Set it to their numbers, or fit anew with "
                 "warm_start=False."
             )
-        if X.shape[1] != self._n_visible:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but the parameters of {name} are for "
-                f"{self._n_visible}."
-            )
+        self._check_width(X)
 
     def _settings(self) -> Backprop | WakeSleep | None:
         """Validated settings of the fine-tuning."""
@@ -147,16 +143,6 @@ class DBNTrainingMixin(DBNLayersMixin):
     ) -> BackpropRun | WakeSleepRun:
         kind = BackpropRun if isinstance(settings, Backprop) else WakeSleepRun
         return kind(self, settings, backend, X, codes, n_epochs)
-
-    def _public_arrays(self) -> dict[str, Any]:
-        """What makes a fitted copy for callbacks."""
-        names = (
-            *self._fitted_names,
-            "n_features_in_",
-            "recognition_coefs_",
-            "recognition_intercepts_",
-        )
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
 
 def _taken(

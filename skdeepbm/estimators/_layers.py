@@ -66,12 +66,13 @@ def listed_templates(
             f"has {n_layers} layers: give one template for each, or a single one for all."
         )
     names = [kind.__name__ for kind in kinds if kind is not ReplicatedSoftmax]
+    counts = ", of which the first may be a ReplicatedSoftmax" * (ReplicatedSoftmax in kinds)
     for i, template in enumerate(found):
         if not isinstance(template, kinds):
             raise TypeError(
                 f"{parameter} of {name} must be an {' or a '.join(names)}, or a list of one "
-                "estimator per layer, of which the first may be a ReplicatedSoftmax; layer "
-                f"{i} is {template!r}."
+                f"estimator per layer{counts}; layer {i} is {template!r}."
+                + ("" if counts else " Counts of words are not supported.")
             )
     return found
 
@@ -127,7 +128,7 @@ def make_layers(
         layer.set_output(transform="default")
         if i > 0:
             below = templates[i - 1]
-            layer.set_params(visible=hidden_kind(below), visible_groups=_groups_of(below))
+            layer.set_params(visible=hidden_kind(below), visible_groups=hidden_groups(below))
         if seed is not None:
             key = (*seed.spawn_key, i)
             words = np.random.SeedSequence(seed.entropy, spawn_key=key).generate_state(1)
@@ -136,7 +137,7 @@ def make_layers(
     return layers
 
 
-def _groups_of(template: Any) -> Any:
+def hidden_groups(template: Any) -> Any:
     """Softmax groups of the hidden units, of templates that can have such."""
     return getattr(template, "hidden_groups", None)
 
@@ -157,25 +158,18 @@ def downward_arrays(layer: Any) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(weights), np.array(layer.intercept_visible_)
 
 
-def hidden_units(layer: Any, backend: Backend, bias: Array) -> Units:
-    """Hidden units of a layer's kind with another bias."""
-    groups = _all_groups(_groups_of(layer), bias)
-    return UNITS[hidden_kind(layer)](backend, bias, None, groups)
-
-
-def visible_units(layer: Any, backend: Backend, bias: Array) -> Units:
-    """Visible units of a layer's kind with another bias; those with a variance get variance 1."""
-    kind = visible_kind(layer)
+def units_of(kind: str, groups: Any, backend: Backend, bias: Array) -> Units:
+    """Units of a kind, with softmax groups as a parameter gives them; a variance is 1."""
     if kind == "multinomial":
         return MultinomialUnits(backend, bias)
-    return UNITS[kind](backend, bias, None, _all_groups(layer.visible_groups, bias))
-
-
-def _all_groups(groups: Any, bias: Array) -> tuple[int, ...] | None:
-    """Sizes of the groups of so many units, from a parameter."""
     if isinstance(groups, int | np.integer):
-        return (int(groups),) * (int(bias.shape[0]) // int(groups))
-    return None if groups is None else tuple(groups)
+        groups = (int(groups),) * (int(bias.shape[0]) // int(groups))
+    return UNITS[kind](backend, bias, None, None if groups is None else tuple(groups))
+
+
+def hidden_units(layer: Any, backend: Backend, bias: Array) -> Units:
+    """Hidden units of a layer's kind with another bias."""
+    return units_of(hidden_kind(layer), hidden_groups(layer), backend, bias)
 
 
 @contextmanager

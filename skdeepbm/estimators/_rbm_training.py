@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend
-from skdeepbm.estimators._base import TRAINING, host_dtype
+from skdeepbm.estimators._base import TRAINING, host_dtype, put
 from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._likelihood import has_pseudo_likelihood
@@ -36,25 +36,24 @@ class RBMTrainingMixin(TrainingMixin):
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> RBM:
         self._check_shapes()
 
-        def put(array: Any) -> Array:
-            host = np.asarray(array, dtype=dtype)
-            return backend.asarray(np.array(host, order="C") if copy_arrays else host)
+        def own(array: Any) -> Array:
+            return put(backend, array, dtype, copy_arrays)
 
         variance = getattr(self, "log_variance_visible_", None)
         n_hidden, n_visible = np.shape(self.components_)
         visible = UNITS[self.visible](
             backend,
-            put(self.intercept_visible_),
-            None if variance is None else put(variance),
+            own(self.intercept_visible_),
+            None if variance is None else own(variance),
             check_groups(self, self.visible_groups, n_visible, "visible_groups"),
         )
         hidden = UNITS[self.hidden](
             backend,
-            put(self.intercept_hidden_),
+            own(self.intercept_hidden_),
             None,
             check_groups(self, self.hidden_groups, n_hidden, "hidden_groups"),
         )
-        return RBM(visible, hidden, put(np.asarray(self.components_).T))
+        return RBM(visible, hidden, own(np.asarray(self.components_).T))
 
     def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
         """Hyper-parameters and data, checked before anything of the estimator changes."""

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend
-from skdeepbm.estimators._base import TRAINING, host_dtype
+from skdeepbm.estimators._base import TRAINING, host_dtype, put
 from skdeepbm.estimators._counts import check_counts, word_shares
 from skdeepbm.estimators._early_stopping import Entry, rises
 from skdeepbm.estimators._fitting import warn_of_base_rate
@@ -75,18 +75,17 @@ class ShallowTrainingMixin(TrainingMixin):
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> Autoencoder:
         self._check_shapes()
 
-        def put(array: Any) -> Array:
-            host = np.asarray(array, dtype=dtype)
-            return backend.asarray(np.array(host, order="C") if copy_arrays else host)
+        def own(array: Any) -> Array:
+            return put(backend, array, dtype, copy_arrays)
 
         n_visible = self._n_visible
         groups = check_groups(self, self.visible_groups, n_visible, "visible_groups")
-        hidden = UNITS[self.hidden](backend, put(self.intercept_hidden_))
+        hidden = UNITS[self.hidden](backend, own(self.intercept_hidden_))
         is_counts = self.visible == "multinomial"
         return Autoencoder(
-            Layer(put(np.asarray(self.components_).T), hidden, replicated=is_counts),
-            self._kind(backend, put(self.intercept_visible_), None, groups),
-            None if self.tied_weights else put(self.decoder_components_),
+            Layer(own(np.asarray(self.components_).T), hidden, replicated=is_counts),
+            self._kind(backend, own(self.intercept_visible_), None, groups),
+            None if self.tied_weights else own(self.decoder_components_),
         )
 
     def _check_shapes(self) -> None:

@@ -210,14 +210,6 @@ class TrainingMixin(BoltzmannBase):
                 "fit anew with warm_start=False."
             )
 
-    def _check_width(self, X: Any) -> None:
-        """Raise unless data have the features of the parameters, which anybody may set."""
-        if X.shape[1] != self._n_visible:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but the parameters of {type(self).__name__} are for "
-                f"{self._n_visible}."
-            )
-
     def _held_out_rows(self, rows: Rows) -> np.ndarray | None:
         """Which of the rows to keep from training."""
         return self._held_out(rows.n_rows)

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend
-from skdeepbm.estimators._base import TRAINING, host_dtype
+from skdeepbm.estimators._base import TRAINING, host_dtype, put
 from skdeepbm.estimators._counts import check_any_words, check_counts, document_lengths
 from skdeepbm.estimators._hyperparameters import check_schedules
 from skdeepbm.estimators._training import TrainingMixin
@@ -45,14 +45,13 @@ class WordTrainingMixin(TrainingMixin):
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> ReplicatedSoftmax:
         self._check_shapes()
 
-        def put(array: Any) -> Array:
-            host = np.asarray(array, dtype=dtype)
-            return backend.asarray(np.array(host, order="C") if copy_arrays else host)
+        def own(array: Any) -> Array:
+            return put(backend, array, dtype, copy_arrays)
 
         return ReplicatedSoftmax(
-            MultinomialUnits(backend, put(self.intercept_visible_)),
-            BernoulliUnits(backend, put(self.intercept_hidden_)),
-            put(np.asarray(self.components_).T),
+            MultinomialUnits(backend, own(self.intercept_visible_)),
+            BernoulliUnits(backend, own(self.intercept_hidden_)),
+            own(np.asarray(self.components_).T),
         )
 
     # -- documents -----------------------------------------------------------------------
