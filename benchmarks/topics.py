@@ -21,6 +21,7 @@ from benchmarks.data import newsgroups, nips
 from benchmarks.left_to_right import left_to_right
 from benchmarks.markdown import table
 from skdeepbm import ReplicatedSoftmax
+from skdeepbm.metrics import retrieval_precision
 
 PUBLISHED = {
     "20 Newsgroups": {
@@ -44,12 +45,9 @@ def perplexity(log_p: np.ndarray, X: sp.csr_matrix) -> float:
 
 def precision(train: np.ndarray, test: np.ndarray, y_train: np.ndarray, y_test: np.ndarray) -> dict:
     """Mean share of the query's group among its nearest training documents, by cosine."""
-    train, test = (
-        x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in (train, test)
-    )
-    near = np.argsort(-(test.astype(np.float32) @ train.astype(np.float32).T), axis=1)[:, :100]
-    same = y_train[near] == y_test[:, None]
-    return {str(k): float(same[:, :k].mean()) for k in (1, 10, 100)}
+    ks = (1, 10, 100)
+    found = retrieval_precision(train, y_train, test, y_test, n_neighbors=ks)
+    return {str(k): float(share) for k, share in zip(ks, found, strict=True)}
 
 
 def variational(X: sp.csr_matrix, n_topics: int) -> tuple[np.ndarray, np.ndarray, Any]:

@@ -150,6 +150,12 @@ class HammingNeighbors(BaseEstimator):
         Returns
         -------
         self : HammingNeighbors
+
+        Raises
+        ------
+        ValueError
+            If the columns do not suit `n_bits`, if bits beyond it are set, or if it cannot be said
+            whether codes are packed.
         """
         X = self._on_host(X)
         values = self._numbers(X)
@@ -188,6 +194,11 @@ class HammingNeighbors(BaseEstimator):
 
         neigh_ind : ndarray of shape (n_queries, n_neighbors)
             Indices of rows given to :meth:`fit`.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many rows, or queries are not of the form that :meth:`fit` saw.
         """
         words, queries, own = self._prepare(X)
         k: Any = self.n_neighbors if n_neighbors is None else n_neighbors
@@ -233,6 +244,12 @@ class HammingNeighbors(BaseEstimator):
 
         neigh_ind : ndarray of object of shape (n_queries,)
             For each query, an array of the indices of rows given to :meth:`fit`.
+
+        Raises
+        ------
+        ValueError
+            If the radius is negative, if `sort_results` is without `return_distance`, or queries
+            are not of the form that :meth:`fit` saw.
         """
         words, queries, own = self._prepare(X)
         name = type(self).__name__

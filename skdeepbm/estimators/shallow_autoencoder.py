@@ -400,6 +400,11 @@ class ShallowAutoencoder(ShallowTrainingMixin):
         -------
         X_original : ndarray of shape (n_samples, n_features)
             Of a model of counts, the probabilities of the words.
+
+        Raises
+        ------
+        ValueError
+            If there is not one column for each component.
         """
         return self._expected_visible(X, lambda model: model)
 

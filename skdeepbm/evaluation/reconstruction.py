@@ -33,6 +33,17 @@ def squared_error(X: Any, reconstruction: Any) -> float:
     Returns
     -------
     error : float
+        In the squared units of the data.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, if there are no values, or if one is not finite.
+
+    References
+    ----------
+    Hinton, G. E., & Salakhutdinov, R. R. (2006). Reducing the dimensionality of data with neural
+    networks. Science, 313, 504-507.
 
     Examples
     --------
@@ -66,6 +77,17 @@ def reverse_cross_entropy(X: Any, reconstruction: Any) -> float:
     Returns
     -------
     entropy : float
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        As :func:`squared_error`, and for values outside [0, 1].
+
+    References
+    ----------
+    Hinton, G. E., & Salakhutdinov, R. R. (2006). Reducing the dimensionality of data with neural
+    networks. Science, 313, 504-507, supporting material.
 
     Examples
     --------

@@ -59,6 +59,13 @@ def retrieval_precision(
     -------
     precision : ndarray of shape (len(n_neighbors),)
 
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, numbers of rows are not from 1 to those that can be retrieved, real
+        codes are not finite, packed ones are not `uint8` or bool, or no query has a row of its
+        class.
+
     Notes
     -----
     Where rows are equally near, the value is the mean over all their orders. Queries whose class
@@ -111,6 +118,11 @@ def precision_recall(
         Mean share of the rows of the query's class that are retrieved.
 
     n_retrieved : ndarray of int of shape (n_points,)
+
+    Raises
+    ------
+    ValueError
+        As :func:`retrieval_precision`.
 
     Notes
     -----
