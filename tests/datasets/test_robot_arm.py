@@ -61,7 +61,7 @@ def pixel_centres():
 @pytest.mark.parametrize(("n_dims", "n_joints"), [(2, 2), (2, 3), (3, 3), (3, 4)])
 def test_pixels_are_where_the_kinematics_say(n_dims, n_joints):
     X, angles = make_robot_arm(
-        25, n_dims=n_dims, n_joints=n_joints, image_size=SIZE, link_width=WIDTH, random_state=0
+        8, n_dims=n_dims, n_joints=n_joints, image_size=SIZE, link_width=WIDTH, random_state=0
     )
     for image, pose in zip(X, angles, strict=True):
         joints = joints_in_plane(pose) if n_dims == 2 else joints_in_space(pose)[0]
@@ -145,7 +145,7 @@ def test_near_images_have_near_poses(n_dims):
 
 @pytest.mark.parametrize(("n_dims", "least"), [(2, 1.5), (3, 0.2)])
 def test_far_poses_look_different(n_dims, least):
-    X, angles = make_robot_arm(6000, n_dims=n_dims, image_size=20, random_state=1)
+    X, angles = make_robot_arm(4000, n_dims=n_dims, image_size=20, random_state=1)
     seen = euclidean_distances(X)
     assert seen[euclidean_distances(angles) > 1].min() > least
 

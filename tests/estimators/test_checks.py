@@ -64,7 +64,7 @@ LABELS = [
     ClassificationRBM(32, n_iter=10),
     ClassificationRBM(32, n_iter=10, objective="discriminative", optimizer="nesterov"),
     ClassificationRBM(8, n_iter=2, objective="generative", algorithm="pcd"),
-    ClassificationRBM(16, n_iter=20, visible="gaussian", hidden="relu", learning_rate=0.02),
+    ClassificationRBM(16, n_iter=8, visible="gaussian", hidden="relu", learning_rate=0.05),
     # so few epochs of so few units classify only where the other objective weighs little
     ClassificationRBM(
         16, n_iter=10, generative_weight=0.01, optimizer="adam", centring=False, bias_shift=1e-4

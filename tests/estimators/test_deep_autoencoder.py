@@ -403,7 +403,6 @@ def test_sweep_and_clone(small):
 
 def test_grid_search_is_the_same_in_several_processes(small):
     grid = {
-        "hidden_layer_sizes": [(6,), (6, 4)],
         "pretrainer__momentum": [0.0, 0.5],
         "sparsity": [None, "all"],
     }
@@ -419,7 +418,7 @@ def test_grid_search_is_the_same_in_several_processes(small):
     for name, values in one.cv_results_.items():
         if "time" not in name and name != "params":
             np.testing.assert_array_equal(two.cv_results_[name], values, err_msg=name)
-    assert len(np.unique(one.cv_results_["mean_test_score"])) == 8
+    assert len(np.unique(one.cv_results_["mean_test_score"])) == 4
     assert_same_model(two.best_estimator_, one.best_estimator_)
 
 
