@@ -136,7 +136,9 @@ class NumpyBackend(Backend):
         return x.take(index, axis=0, out=out, mode="clip")
 
     def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
-        return np.dot(a, b, out=out)
+        # columns of a wider array are a room that only one of the two takes
+        product = np.dot if out is None or out.flags.c_contiguous else np.matmul
+        return product(a, b, out=out)
 
     def sigmoid(self, x: Array, bias: Array | None = None, out: Array | None = None) -> Array:
         if self.compiled and bias is not None and x.ndim == 2 and x.flags.c_contiguous:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -176,9 +177,7 @@ class FoldedDBM(Bipartite):
 
     def columns(self, first: int) -> dict[int, slice]:
         """Columns of each layer in the side that begins with layer ``first``."""
-        numbers = range(first, len(self.sizes), 2)
-        edges = np.cumsum([0, *(self.sizes[i] for i in numbers)]).tolist()
-        return {i: slice(edges[k], edges[k + 1]) for k, i in enumerate(numbers)}
+        return _columns(self.sizes, first)
 
     def hidden_input(self, v: Array, out: Array | None = None) -> Array:
         return self._products(self.visible.couple(v), self.first, out)
@@ -190,17 +189,28 @@ class FoldedDBM(Bipartite):
         """Input of the other side from the side that begins with layer ``first``."""
         backend, given = self.backend, self.columns(first)
         wanted = self.columns(1 - first)
-        parts = []
-        for i in wanted:
-            a = None
+        if out is None:
+            n = sum(self.sizes[1 - first :: 2])
+            out = backend.empty((int(x.shape[0]), n), self.dtype)
+        for i, place in wanted.items():
+            room, empty = out[:, place], True
             if i - 1 in given:
-                a = backend.matmul(x[:, given[i - 1]], self.weights[i - 1])
+                backend.matmul(x[:, given[i - 1]], self.weights[i - 1], out=room)
+                empty = False
             if i + 1 in given:
-                above = backend.matmul(x[:, given[i + 1]], self.weights[i].T)
-                a = above if a is None else a + above
-            parts.append(a)
-        found = parts[0] if len(parts) == 1 else backend.xp.concat(parts, axis=1)
-        return self._cooled(backend.store(found, out))
+                x_above, weights = x[:, given[i + 1]], self.weights[i].T
+                if empty:
+                    backend.matmul(x_above, weights, out=room)
+                else:
+                    room += backend.matmul(x_above, weights)
+        return self._cooled(out)
+
+
+@cache
+def _columns(sizes: tuple[int, ...], first: int) -> dict[int, slice]:
+    numbers = range(first, len(sizes), 2)
+    edges = np.cumsum([0, *(sizes[i] for i in numbers)]).tolist()
+    return {i: slice(edges[k], edges[k + 1]) for k, i in enumerate(numbers)}
 
 
 def folded(dbm: DBM, first: int) -> FoldedDBM:
