@@ -1,4 +1,4 @@
-"""Speed of joint training and of annealing of a deep Boltzmann machine against their products alone.
+"""Joint training and annealing of a deep Boltzmann machine against their matrix products alone.
 
 784-500-1000 units, float32; an epoch is 10,000 MNIST rows in batches of 100, with 100 chains of 5
 Gibbs steps and exactly 10 steps of mean field, momentum, weight decay, centring, history and guard.

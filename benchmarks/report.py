@@ -20,6 +20,8 @@ from benchmarks import (
     autoencoder,
     backprop_speed,
     classification_rbm,
+    dbm,
+    dbm_speed,
     dbn,
     features,
     grid,
@@ -316,6 +318,12 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         "Deep belief net, up-down",
         lambda: dbn.run_up_down(_quick),
         dbn.form_up_down,
+    ),
+    "dbm": ("MNIST by deep Boltzmann machines", lambda: dbm.run(_quick), dbm.form),
+    "dbm_speed": (
+        "Speed of deep Boltzmann machines",
+        lambda: dbm_speed.run(_quick),
+        dbm_speed.form,
     ),
     "few_labels": ("Few labels", lambda: dbn.run_few_labels(_quick), dbn.form_few_labels),
 }

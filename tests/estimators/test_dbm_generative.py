@@ -62,6 +62,7 @@ def test_score_samples_is_the_bound_of_mean_field(visible, sizes, ref):
     gap = tiny.log_likelihoods(X) - bound
     assert (gap > 0).all()
     assert model.score(X) == pytest.approx(bound.mean(), rel=1e-12)
+    np.testing.assert_allclose(-model.free_energy(X) - tiny.log_z(), bound, rtol=1e-8)
 
 
 def test_without_weights_above_the_bound_is_the_density_of_an_rbm(real):
@@ -244,6 +245,7 @@ def test_on_a_device_and_in_float32(visible, small, real, device):
     model = DBM((6, 4), visible=visible, rbm=RBM(n_iter=1), n_iter=1, random_state=0).fit(X)
     there, mask = device.asarray(X), np.arange(X.size).reshape(X.shape) % 2 > 0
     calls = {
+        "free_energy": ((), ()),
         "score_samples": ((), ()),
         "reconstruct": ((mask,), (device.asarray(mask),)),
     }
