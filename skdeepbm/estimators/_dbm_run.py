@@ -52,6 +52,10 @@ class DBMRun(FinetuningRun):
             # layers that somebody has set since: nothing of the state fits them
             return None
         state = super().saved_state()
+        levels = estimator.n_temperatures if estimator.algorithm == "pt" else None
+        if state is not None and state.memory.get("n_temperatures") != levels:
+            # chains of another kind
+            state = TrainingState(**{**vars(state), "chains": None, "memory": {}})
         if state is not None and bool(estimator.centring) == (state.offsets is None):
             state = TrainingState(**{**vars(state), "offsets": None})
         return state

@@ -12,6 +12,7 @@ from skdeepbm.estimators._dbm_generative import DBMGenerativeMixin
 from skdeepbm.estimators._dbm_inference import DBMInferenceMixin
 from skdeepbm.estimators._dbm_training import DBMTrainingMixin
 from skdeepbm.models.units import UNITS
+from skdeepbm.training.layer_phases import LAYER_PHASES
 from skdeepbm.training.optimizers import OPTIMIZERS
 
 
@@ -100,8 +101,17 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
     n_iter : int, default=30
         Epochs of joint training. With 0, `fit` only sets the starting parameters.
 
+    algorithm : {"pcd", "pt"}, default="pcd"
+        Chains of the negative phase: persistent block Gibbs chains, or parallel tempering [3]_,
+        whose chains at `n_temperatures` inverse temperatures exchange their states; it crosses
+        between modes that are far apart, at `n_temperatures` times the cost of the negative phase.
+
     n_chains : int or None, default=None
-        Persistent chains; None means `batch_size`.
+        Persistent chains; None means `batch_size`. With ``algorithm="pt"`` their number at each
+        temperature.
+
+    n_temperatures : int, default=10
+        Inverse temperatures of ``algorithm="pt"``, evenly spaced from 1 to 0.
 
     n_gibbs_steps : int, sequence or callable, default=5
         Gibbs steps of the chains per update.
@@ -191,6 +201,8 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
     .. [1] Salakhutdinov, R. and Hinton, G. E. Deep Boltzmann machines. AISTATS 2009.
     .. [2] Montavon, G. and Muller, K.-R. Deep Boltzmann machines and the centering trick.
        Neural Networks: Tricks of the Trade (2012).
+    .. [3] Cho, K., Raiko, T. and Ilin, A. Parallel tempering is efficient for learning restricted
+       Boltzmann machines. IJCNN 2010.
 
     Examples
     --------
@@ -229,7 +241,9 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "algorithm": [StrOptions(set(LAYER_PHASES))],
         "n_chains": [None, Interval(Integral, 1, None, closed="left")],
+        "n_temperatures": [Interval(Integral, 2, None, closed="left")],
         "n_gibbs_steps": [Interval(Integral, 1, None, closed="left"), "array-like", callable],
         "max_mean_field_steps": [Interval(Integral, 0, None, closed="left")],
         "mean_field_tol": [Interval(Real, 0, None, closed="left")],
@@ -263,7 +277,9 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         optimizer: str = "sgd",
         batch_size: int = 50,
         n_iter: int = 30,
+        algorithm: str = "pcd",
         n_chains: int | None = None,
+        n_temperatures: int = 10,
         n_gibbs_steps: Any = 5,
         max_mean_field_steps: int = 30,
         mean_field_tol: float = 1e-3,
@@ -293,7 +309,9 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.n_iter = n_iter
+        self.algorithm = algorithm
         self.n_chains = n_chains
+        self.n_temperatures = n_temperatures
         self.n_gibbs_steps = n_gibbs_steps
         self.max_mean_field_steps = max_mean_field_steps
         self.mean_field_tol = mean_field_tol

@@ -191,7 +191,8 @@ class FoldedDBM(Bipartite):
         wanted = self.columns(1 - first)
         if out is None:
             n = sum(self.sizes[1 - first :: 2])
-            out = backend.empty((int(x.shape[0]), n), self.dtype)
+            dtype = backend.xp.result_type(x.dtype, self.dtype)
+            out = backend.empty((int(x.shape[0]), n), dtype)
         for i, place in wanted.items():
             room, empty = out[:, place], True
             if i - 1 in given:

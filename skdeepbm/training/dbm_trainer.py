@@ -1,9 +1,7 @@
 """Joint training of all layers of a deep Boltzmann machine.
 
 Salakhutdinov & Hinton (2009), section 2: the positive phase has the expected values of the
-mean-field posterior, the negative one persistent block Gibbs chains. States of even layers are
-drawn there, odd ones have their expected values given these: every pair of neighbours is one of
-each, so that the statistics keep their mean and vary less.
+mean-field posterior, the negative one persistent chains (:mod:`skdeepbm.training.layer_phases`).
 
 With centring offsets mu of all layers (Montavon & Muller 2012),
 
@@ -22,9 +20,9 @@ from skdeepbm.models.dbm import DBM
 from skdeepbm.models.mean_field import MeanField
 from skdeepbm.models.network import Layer
 from skdeepbm.models.rbm import RBM
-from skdeepbm.sampling import first_states, layer_chain
 from skdeepbm.training.batches import Batch
 from skdeepbm.training.dbm_monitor import measure_dbm
+from skdeepbm.training.layer_phases import LAYER_PHASES
 from skdeepbm.training.layer_rows import LayerRows, View
 from skdeepbm.training.penalties import constrain_norm, sparsity_gradient
 from skdeepbm.training.settings import DBMSettings, TrainingState
@@ -77,16 +75,14 @@ class DBMTrainer(Trainer):
             self.activity = [
                 known[edge : edge + n] for edge, n in zip(edges, sizes[1:], strict=True)
             ]
-        if state.chains is None:
-            self.chains = first_states(dbm, silent, self.stream)
-        else:
-            self.chains = [backend.asarray(np.array(x), dtype) for x in state.chains]
-        self._chain_rooms = [backend.empty((self.n_chains, n), dtype) for n in sizes]
+        self.phase = LAYER_PHASES[settings.algorithm](
+            dbm, settings, self.stream, state.chains, state.memory, silent, independent.bias
+        )
         self._steps_seen = self._batches_seen = 0
 
     @property
     def n_chains(self) -> int:
-        return int(self.chains[0].shape[0])
+        return self.phase.n_chains
 
     @property
     def n_visible(self) -> int:
@@ -124,15 +120,16 @@ class DBMTrainer(Trainer):
         state.offsets = None if self.offsets is None else saved(self.offsets)
         if self.activity[0] is not None:
             state.activity = np.concatenate([saved(activity) for activity in self.activity])
-        state.chains = [saved(x) for x in self.chains]
+        state.chains, state.memory = self.phase.state, self.phase.memory
         return state
 
     def carried(self) -> Any:
         offsets = None if self.offsets is None else self.copy(self.offsets)
-        return [self.copy(x) for x in self.chains], offsets, list(self.activity)
+        return self.phase.copy_chains(), offsets, list(self.activity)
 
     def put_back(self, carried: Any) -> None:
-        self.chains, offsets, self.activity = carried
+        chains, offsets, self.activity = carried
+        self.phase.restore_chains(chains)
         if offsets is not None:
             self.backend.store(offsets, self.offsets)
 
@@ -184,7 +181,7 @@ class DBMTrainer(Trainer):
 
     def _sample(self, n_steps: int, rows: list[Array]) -> None:
         """Negative phase: fill the rows of all layers."""
-        layer_chain(self.dbm, self.chains, n_steps, self.stream, rows, self._chain_rooms)
+        self.phase.run(self.dbm, n_steps, self.stream, rows)
 
     def _ascend(self, views: list[View], rate: float, momentum: float) -> None:
         """Move weights, biases and offsets, from the top down."""

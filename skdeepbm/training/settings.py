@@ -61,7 +61,11 @@ class DBMSettings(LoopSettings):
         Share of the epochs, the last ones, whose parameters are averaged at the end.
     shuffle : bool
         Whether each epoch takes the rows in an order of its own.
+    algorithm : {"pcd", "pt"}
+        Of the negative phase.
     n_chains : int
+    n_temperatures : int
+        Of ``algorithm="pt"``, with ``n_chains`` at each of them.
     mean_field_steps : int
         Updates of all hidden layers in the positive phase, at most.
     mean_field_tolerance : float
@@ -83,7 +87,9 @@ class DBMSettings(LoopSettings):
     learning_rate: Schedule = 0.005
     batch_size: int = 100
     n_gibbs_steps: Schedule = 5
+    algorithm: str = "pcd"
     n_chains: int = 100
+    n_temperatures: int = 10
     mean_field_steps: int = 30
     mean_field_tolerance: float = 1e-3
     weight_decay: float = 0.0

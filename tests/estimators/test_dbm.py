@@ -201,10 +201,18 @@ def test_warm_start_goes_on(small):
 def test_training_goes_on_with_other_settings(small):
     """Centring, optimiser and number of chains may change; layers that somebody set, too."""
     model = machine(warm_start=True, pretraining=False).fit(small)
-    changes = ({"centring": False}, {"optimizer": "adam"}, {"n_chains": 7}, {"centring": True})
+    changes = (
+        {"centring": False},
+        {"optimizer": "adam"},
+        {"n_chains": 7},
+        {"centring": True},
+        {"algorithm": "pt", "n_temperatures": 3},
+        {"n_temperatures": 2},
+        {"algorithm": "pcd"},
+    )
     for change in changes:
         assert np.isfinite(model.set_params(**change).fit(small).coefs_[0]).all()
-    assert model.n_iter_ == 10
+    assert model.n_iter_ == 2 + 2 * len(changes)
     rng = np.random.default_rng(0)
     model.coefs_ = [rng.normal(size=shape) for shape in ((64, 4), (4, 3))]
     model.intercepts_ = [np.zeros(n) for n in (64, 4, 3)]
