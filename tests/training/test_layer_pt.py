@@ -84,4 +84,3 @@ def test_goes_on_exactly(backend, ref, parameters):
     second.put_back(carried)
     for a, b in zip(second.save_state().chains, ends[1].chains, strict=True):
         np.testing.assert_array_equal(a, b)
-
