@@ -61,6 +61,7 @@ bench: $(VENV)/.stamp-tests
 	$(CLEAN_ENV) $(BIN)/python -m benchmarks
 
 docs: $(VENV)/.stamp-docs
+	$(BIN)/python docs/run_snippets.py
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 

@@ -1,0 +1,85 @@
+"""Run every Python snippet of README.md and of the pages beside this file; `make docs` does.
+
+The snippets of a page run in their order and share their names, as a reader would run them. Names
+that a page takes for granted (``X``, ``texts``, ...) come from :data:`GIVEN`. Warnings are errors.
+
+python docs/run_snippets.py            all pages
+python docs/run_snippets.py README.md  one
+"""
+
+import os
+import re
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+#: what the pages take for granted: small data of each kind, and models fitted to them
+GIVEN = """
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+from skdeepbm import RBMTransformer
+
+X, y = load_digits(return_X_y=True)
+X = (X / 16).astype(np.float32)
+digits = X
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+pca = PCA(10).fit(X_train)
+rbm = RBMTransformer(16, n_iter=2, random_state=0).fit(X)
+H_train, H_test = rbm.transform(X_train), rbm.transform(X_test)
+codes = H = rbm.transform(X)
+texts = ["the cat sat on the mat", "dogs chase cats", "the moon orbits the earth"] * 30
+"""
+
+
+def pages() -> list[Path]:
+    """README.md and the pages of the documentation, without generated ones."""
+    found = [path for path in sorted((ROOT / "docs").rglob("*.md")) if "_build" not in path.parts]
+    return [ROOT / "README.md", *(p for p in found if "auto_examples" not in p.parts)]
+
+
+def run(path: Path) -> int:
+    """Run the snippets of a page; returns how many there are."""
+    text = path.read_text()
+    names: dict[str, object] = {"__name__": "__main__"}
+    snippets = list(FENCE.finditer(text))
+    if snippets and path.name != "README.md":
+        exec(compile(GIVEN, "<given>", "exec"), names)
+    for snippet in snippets:
+        line = text.count("\n", 0, snippet.start(1))
+        # error messages name the line of the page
+        code = compile("\n" * line + snippet.group(1), str(path.relative_to(ROOT)), "exec")
+        exec(code, names)
+    return len(snippets)
+
+
+def main(wanted: list[str]) -> int:
+    warnings.simplefilter("error")
+    failed = 0
+    for path in pages():
+        if wanted and path.name not in wanted:
+            continue
+        begin = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            try:
+                n = run(path)
+            except Exception:
+                traceback.print_exc()
+                failed += 1
+                continue
+            finally:
+                os.chdir(ROOT)
+        print(f"{path.relative_to(ROOT)}: {n} snippets, {time.perf_counter() - begin:.0f} s")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
