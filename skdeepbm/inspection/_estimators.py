@@ -1,0 +1,98 @@
+"""What the displays ask of estimators, with errors that say what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepbm.backends import owner_of
+
+
+def on_host(array: Any) -> np.ndarray:
+    """A dense array on the host."""
+    if sp.issparse(array):
+        return np.asarray(array.toarray())
+    owner = owner_of(array)
+    return np.asarray(array if owner is None else owner.to_host(array))
+
+
+def first_rows(X: Any, n: int) -> Any:
+    """The first rows of a table, as they come."""
+    if hasattr(X, "iloc"):
+        return X.iloc[:n]
+    if sp.issparse(X):
+        return X.tocsr()[:n]
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    return X[:n]
+
+
+def check_has(estimator: Any, names: tuple[str, ...], caller: str) -> None:
+    """Raise unless a fitted estimator has one of the attributes or methods."""
+    check_is_fitted(estimator)
+    if any(hasattr(estimator, name) for name in names):
+        return
+    hint = ""
+    if isinstance(estimator, Pipeline):
+        hint = " Give its last step, pipeline[-1], and data that have gone through the others."
+    raise TypeError(
+        f"{caller} needs an estimator with {' or '.join(names)}, and "
+        f"{type(estimator).__name__} has none.{hint}"
+    )
+
+
+def check_positive(value: Any, name: str, caller: str) -> None:
+    """Raise unless a number of things is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} of {caller} must be an integer of at least 1, got {value!r}.")
+
+
+def weights_from_features(estimator: Any, layer: int, caller: str) -> np.ndarray:
+    """Weights that lead from the features to the units of a layer; (n_units, n_features).
+
+    Above the first layer, the product of the weights on the way.
+    """
+    check_has(estimator, ("components_", "coefs_"), caller)
+    if hasattr(estimator, "coefs_"):
+        coefs = [on_host(coef) for coef in estimator.coefs_]
+        # those of a decoder start at the code, not at the features
+        n_layers = len(np.atleast_1d(getattr(estimator, "hidden_layer_sizes", coefs)))
+        if len(coefs) < n_layers:
+            # the top RBM of a belief net without an output layer
+            coefs.append(on_host(estimator.rbms_[-1].components_).T)
+        coefs = coefs[:n_layers]
+    else:
+        coefs = [on_host(estimator.components_).T]
+    if isinstance(layer, bool) or not isinstance(layer, int | np.integer):
+        raise ValueError(f"layer of {caller} must be an integer, got {layer!r}.")
+    if not 0 <= layer < len(coefs):
+        raise ValueError(
+            f"layer of {caller} must be from 0 to {len(coefs) - 1}: weights of "
+            f"{type(estimator).__name__} lead from the features to {len(coefs)} layers; got "
+            f"{layer}."
+        )
+    weights = coefs[0]
+    for coef in coefs[1 : layer + 1]:
+        weights = weights @ coef
+    return weights.T
+
+
+def strongest(weights: np.ndarray, n: int) -> np.ndarray:
+    """Indices of the units with the largest weights, by Euclidean norm, the largest first."""
+    norms = np.linalg.norm(weights.astype(np.float64), axis=1)
+    return np.argsort(-norms, kind="stable")[:n]
+
+
+def weight_label(estimator: Any, layer: int = 0) -> str:
+    """What weights are called on an axis.
+
+    In an energy, a weight between discrete units is in nats; one of Gaussian visible units has the
+    unit of the feature.
+    """
+    discrete = getattr(estimator, "visible", "multinomial") != "gaussian"
+    energy = hasattr(type(estimator), "log_partition") and not hasattr(estimator, "finetuning")
+    return "weight, nats" if energy and discrete and layer == 0 else "weight"
