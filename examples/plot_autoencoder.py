@@ -17,6 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 from skdeepbm import Backprop, DeepAutoencoder
+from skdeepbm.inspection import CodesDisplay, ReconstructionDisplay
 from skdeepbm.metrics import retrieval_precision, squared_error
 
 X, y = load_digits(return_X_y=True)
@@ -37,33 +38,16 @@ for name, model in models.items():
 
 # %%
 # The codes of the test images, a colour and a numeral for each digit.
-colours = plt.get_cmap("tab10").colors
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
 for axis, (name, H) in zip(axes, codes.items(), strict=True):
-    for digit in range(10):
-        for place in H[y_test == digit]:
-            axis.text(*place, str(digit), color=colours[digit], fontsize=7, ha="center")
-    low, high = H.min(axis=0), H.max(axis=0)
-    margin = 0.05 * (high - low)
-    axis.set(
-        title=name,
-        xlabel="first number",
-        ylabel="second number",
-        xlim=(low[0] - margin[0], high[0] + margin[0]),
-        ylim=(low[1] - margin[1], high[1] + margin[1]),
-    )
+    numbers = ("first number", "second number")
+    CodesDisplay(H, y_test, axis_names=numbers).plot(axis, legend=False)
+    axis.set_title(name)
 plt.show()
 
 # %%
 # What is left of ten test images, one of each digit.
 chosen = np.array([np.flatnonzero(y_test == digit)[0] for digit in range(10)])
-rows = {"image": X_test[chosen]}
-for name, model in models.items():
-    rows[name] = model.inverse_transform(codes[name][chosen])
-figure, axes = plt.subplots(3, 10, figsize=(9, 3.1), layout="constrained")
-for line, (name, images) in zip(axes, rows.items(), strict=True):
-    for axis, image in zip(line, images, strict=True):
-        axis.imshow(image.reshape(8, 8), cmap="gray", vmin=0, vmax=1)
-        axis.set(xticks=[], yticks=[])
-    line[0].set_ylabel(name.replace(" ", "\n"), rotation=0, ha="right", va="center")
+decoded = {name: model.inverse_transform(codes[name][chosen]) for name, model in models.items()}
+ReconstructionDisplay(X_test[chosen], decoded).plot()
 plt.show()

@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from skdeepbm import Backprop, DBNClassifier, RBMTransformer, WakeSleep
+from skdeepbm.inspection import SamplesDisplay
 
 X, y = load_digits(return_X_y=True)
 X = (X / 16).astype(np.float32)
@@ -68,18 +69,15 @@ def up_down(**settings):
 
 tuned = up_down()
 labels = np.repeat(np.arange(10), 6)
-figure, axes = plt.subplots(1, 3, figsize=(9, 5.6), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(9, 4.7), layout="constrained")
 shown = [
     ("digits", np.concatenate([X_train[y_train == c][:6] for c in range(10)])),
     ("dreams, greedy", greedy.sample(labels, n_gibbs_steps=500)),
     ("dreams, up-down", tuned.sample(labels, n_gibbs_steps=500)),
 ]
 for axis, (title, images) in zip(axes, shown, strict=True):
-    framed = np.pad(images.reshape(10, 6, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1)))
-    sheet = framed.transpose(0, 2, 1, 3).reshape(100, 60)
-    axis.imshow(sheet, cmap="gray_r", vmin=0, vmax=1)
+    SamplesDisplay(images, labels=labels).plot(axis)
     axis.set_title(title)
-    axis.set_axis_off()
 plt.show()
 
 # %%

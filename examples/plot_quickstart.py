@@ -81,20 +81,13 @@ print("best parameters:", {k.removeprefix("rbm__"): v for k, v in search.best_pa
 # hidden units and down again.
 import matplotlib.pyplot as plt
 
+from skdeepbm.inspection import FiltersDisplay, ReconstructionDisplay
+
 rbm = best.named_steps["rbm"]
-reconstructed = rbm.reconstruct(X[:10])
-strongest = np.argsort(-np.linalg.norm(rbm.components_, axis=1))[:50]
-limit = np.abs(rbm.components_[strongest]).max()
-figure = plt.figure(figsize=(7, 6.6), layout="constrained")
+figure = plt.figure(figsize=(7, 6), layout="constrained")
 above, below = figure.subfigures(2, 1, height_ratios=[5, 2.2])
-above.suptitle("weights of the 50 strongest hidden units")
-for axis, unit in zip(above.subplots(5, 10).flat, strongest, strict=True):
-    axis.imshow(rbm.components_[unit].reshape(8, 8), cmap="RdBu", vmin=-limit, vmax=limit)
-    axis.set(xticks=[], yticks=[])
-below.suptitle("digits (above) and their reconstructions (below)")
-for axis, image in zip(below.subplots(2, 10).flat, [*X[:10], *reconstructed], strict=True):
-    axis.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-    axis.set(xticks=[], yticks=[])
+FiltersDisplay.from_estimator(rbm, max_units=50, ax=above.subplots(), n_columns=10)
+ReconstructionDisplay.from_estimator(rbm, X, ax=below.subplots())
 
 # %%
 # Save the figure and the best pipeline, load the pipeline, and check that it predicts the same.

@@ -17,6 +17,7 @@ import numpy as np
 
 from skdeepbm import Backprop, DeepAutoencoder, RBMTransformer
 from skdeepbm.datasets import make_robot_arm
+from skdeepbm.inspection import ReconstructionDisplay
 from skdeepbm.metrics import reverse_cross_entropy, squared_error
 
 X, angles = make_robot_arm(2500, image_size=20, random_state=0)
@@ -80,12 +81,5 @@ plt.show()
 best = min(losses, key=losses.get)
 error = squared_error(X_test, models[best].reconstruct(X_test))
 print(f"best: {best[0]}, intermediate fine-tuning: {best[1]}; squared error {error:.2f}")
-shown = X_test[:10]
-figure, axes = plt.subplots(2, 10, figsize=(9, 2.2), layout="constrained")
-for line, images in zip(axes, (shown, models[best].reconstruct(shown)), strict=True):
-    for axis, image in zip(line, images, strict=True):
-        axis.imshow(image.reshape(20, 20), cmap="gray", vmin=0, vmax=1)
-        axis.set(xticks=[], yticks=[])
-for axis, name in zip(axes[:, 0], ("image", "decoded"), strict=True):
-    axis.set_ylabel(name, rotation=0, ha="right", va="center")
+ReconstructionDisplay.from_estimator(models[best], X_test, cmap="gray")
 plt.show()

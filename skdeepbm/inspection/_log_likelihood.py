@@ -128,7 +128,7 @@ class LogLikelihoodDisplay:
         places = np.arange(len(names))
         among = ~np.isnan(lower) & ~np.isnan(upper)
         # nothing is drawn beyond the values where an interval has no end
-        low, high = np.where(np.isfinite(lower), lower, values), values
+        low = np.where(np.isfinite(lower), lower, values)
         high = np.where(np.isfinite(upper), upper, values)
         self.intervals_ = ax.hlines(
             places[among], low[among], high[among], colors=OKABE_ITO[0], linewidth=5, alpha=0.45
@@ -167,7 +167,9 @@ class LogLikelihoodDisplay:
         ax.grid(axis="x", color=GREY, linewidth=0.5, alpha=0.4)
         ax.set_axisbelow(True)
         if among.any() or self.reverse_points_ is not None:
-            ax.legend(fontsize=8)
+            # what is better stands higher and further to the right, so that a corner is free
+            right = values[-1] > sum(ax.get_xlim()) / 2
+            ax.legend(loc="upper left" if right else "upper right", fontsize=8)
         self.figure_, self.ax_ = figure, ax
         return self
 

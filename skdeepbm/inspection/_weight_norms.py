@@ -109,7 +109,7 @@ class WeightNormDisplay:
             return ax.add_collection(LineCollection(paths, **look))
 
         n_dead = int(dead.sum())
-        opacity = float(np.clip(12 / max(n_units - n_dead, 1), 0.15, 0.8))
+        opacity = float(np.clip(12 / max(n_units - n_dead, 1), 0.06, 0.8))
         name = "units" if self.dead is None else f"{n_units - n_dead} units that vary"
         look = {"colors": OKABE_ITO[0], "linewidths": 1.0, "alpha": opacity, "label": name}
         self.lines_ = lines(~dead, **{**look, **(line_kw or {})})
@@ -196,6 +196,11 @@ default=None
                 f"of {type(estimator).__name__} has the shape {norms.shape}. Layers that were "
                 "trained one by one have histories of their own: give rbms_[0] or "
                 "pretrainers_[0]."
+            )
+        if X is not None and not hasattr(estimator, "components_"):
+            raise TypeError(
+                f"X of {caller} finds the dead units of one hidden layer; "
+                f"{type(estimator).__name__} has several. Leave X out."
             )
         found = None if X is None else dead_units(estimator, X, threshold=threshold).dead
         return cls(norms, dead=found).plot(ax=ax, **plot_kw)

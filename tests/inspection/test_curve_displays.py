@@ -7,6 +7,7 @@ from scipy.stats import norm
 from skdeepbm import (
     DBM,
     Backprop,
+    ClassificationRBM,
     DBNClassifier,
     DeepAutoencoder,
     RBMTransformer,
@@ -115,6 +116,15 @@ def test_norms_and_dead_units(rbm):
     assert len(strict.dead_lines_.get_segments()) == 5
 
 
+def test_norms_of_several_layers():
+    template = RBMTransformer(visible_states="draw", n_iter=1)
+    dbm = DBM((4, 3), rbm=template, n_iter=2, random_state=0).fit(X)
+    display = WeightNormDisplay.from_estimator(dbm)
+    assert len(display.lines_.get_segments()) == 7
+    with pytest.raises(TypeError, match="DBM has several. Leave X out"):
+        WeightNormDisplay.from_estimator(dbm, X)
+
+
 def test_norms_that_are_not_of_units():
     coder = DeepAutoencoder((3, 2), pretraining=False, finetuning=Backprop(n_iter=1)).fit(X)
     with pytest.raises(TypeError, match="column for each hidden unit.*DeepAutoencoder"):
@@ -176,6 +186,17 @@ def test_ladder_of_categories(rng):
     found = rungs(LogLikelihoodDisplay.from_estimator(rbm, hot))
     base = (hot * np.log(hot.mean(axis=0))).sum(axis=1).mean()
     np.testing.assert_allclose(found, [base, rbm.score(hot)], rtol=1e-5)
+
+
+def test_ladder_with_labels():
+    y = X[:, 0].astype(int)
+    crbm = ClassificationRBM(3, n_iter=2, random_state=0).fit(X, y)
+    found = rungs(LogLikelihoodDisplay.from_estimator(crbm, X))
+    np.testing.assert_allclose(found[1], crbm.score_samples(X).mean(), rtol=1e-6)
+    display = LogLikelihoodDisplay.from_estimator(
+        crbm, X, method="ais", n_runs=20, n_temperatures=50
+    )
+    np.testing.assert_allclose(display.reverse_points_.get_xdata()[1], found[1], atol=0.5)
 
 
 def test_ladders_of_bounds():

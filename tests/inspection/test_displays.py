@@ -132,7 +132,7 @@ def test_import_needs_no_matplotlib(monkeypatch):
 
 
 @every_display
-def test_ax_that_is_none(display, rbm, plt):
+def test_ax_that_is_no_axes(display, rbm, plt):
     with pytest.raises((TypeError, ValueError), match=rf"ax of {display.__name__}\.plot"):
         FROM_ESTIMATOR[display](rbm, ax=[1, 2])
 
