@@ -83,6 +83,10 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
     max_norm : float or None, default=None
         Largest Euclidean norm of the weights of one hidden unit.
 
+    norm_cost : float, default=0.0
+        Factor of a penalty on unequal norms, ``1/2 sum_j (|w_j| - m)^2`` over the hidden
+        units' weights, with m the mean norm: weight decay towards m in place of 0.
+
     sparsity_target : float, default=0.1
         Mean activity that the sparsity penalty wants of every (Bernoulli) hidden unit.
 
@@ -312,6 +316,7 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         weight_decay: float = 1e-4,
         l1_penalty: float = 0.0,
         max_norm: float | None = None,
+        norm_cost: float = 0.0,
         sparsity_target: float = 0.1,
         sparsity_cost: float = 0.0,
         sparsity_decay: float = 0.9,
@@ -352,6 +357,7 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         self.weight_decay = weight_decay
         self.l1_penalty = l1_penalty
         self.max_norm = max_norm
+        self.norm_cost = norm_cost
         self.sparsity_target = sparsity_target
         self.sparsity_cost = sparsity_cost
         self.sparsity_decay = sparsity_decay

@@ -72,6 +72,11 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
     max_norm : float or None, default=None
         Largest Euclidean norm of the weights that lead to a hidden unit from below.
 
+    norm_cost : float, default=0.0
+        Factor of a penalty on unequal norms, ``1/2 sum_j (|w_j| - m)^2`` over the units of
+        each hidden layer, of the weights from below and with m the layer's mean norm: weight decay
+        towards m in place of 0.
+
     sparsity_target : float or sequence of float, default=0.1
         Mean activity that the sparsity penalty wants of hidden units; of all layers, or of each.
 
@@ -167,7 +172,9 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         1000: ``"reconstruction_error"`` (squared error of the expected values given the first
         hidden layer, averaged over rows and features), ``"free_energy"`` (minus the variational
         bound but for log Z, in nats, averaged over rows), ``"mean_hidden_activity"`` (of shape
-        (n_epochs, n_layers)), ``"weight_norm"`` (of every hidden unit's weights from below),
+        (n_epochs, n_layers)), ``"weight_norm"`` (of every hidden unit's weights from below, of
+        shape (n_epochs, n_units), the first layer's units first:
+        ``np.split(norms, np.cumsum(hidden_layer_sizes)[:-1], axis=1)`` is one array a layer),
         ``"weights_moved"`` (fraction of weights that moved by more than 1e-3),
         ``"mean_field_steps"`` (per batch) and ``"epoch_time"`` (seconds).
 
@@ -232,6 +239,7 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         "momentum": [Interval(Real, 0, 1, closed="left"), "array-like", callable],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "norm_cost": [Interval(Real, 0, None, closed="left")],
         "sparsity_target": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "sparsity_cost": [Interval(Real, 0, None, closed="left")],
         "sparsity_decay": [Interval(Real, 0, 1, closed="left")],
@@ -268,6 +276,7 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         momentum: Any = 0.5,
         weight_decay: float = 1e-4,
         max_norm: float | None = None,
+        norm_cost: float = 0.0,
         sparsity_target: Any = 0.1,
         sparsity_cost: float = 0.0,
         sparsity_decay: float = 0.9,
@@ -300,6 +309,7 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.max_norm = max_norm
+        self.norm_cost = norm_cost
         self.sparsity_target = sparsity_target
         self.sparsity_cost = sparsity_cost
         self.sparsity_decay = sparsity_decay

@@ -57,6 +57,10 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
     max_norm : float or None, default=None
         Largest Euclidean norm of the weights of one hidden unit.
 
+    norm_cost : float, default=0.0
+        Factor of a penalty on unequal norms, ``1/2 sum_j (|w_j| - m)^2`` over the hidden
+        units' weights, with m the mean norm: weight decay towards m in place of 0.
+
     sparsity_target : float, default=0.1
         Mean activity that the sparsity penalty wants of every (Bernoulli) hidden unit.
 
@@ -278,6 +282,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "l1_penalty": [Interval(Real, 0, None, closed="left")],
         "max_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "norm_cost": [Interval(Real, 0, None, closed="left")],
         "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
         "sparsity_cost": [Interval(Real, 0, None, closed="left")],
         "sparsity_decay": [Interval(Real, 0, 1, closed="left")],
@@ -318,6 +323,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         weight_decay: float = 1e-4,
         l1_penalty: float = 0.0,
         max_norm: float | None = None,
+        norm_cost: float = 0.0,
         sparsity_target: float = 0.1,
         sparsity_cost: float = 0.0,
         sparsity_decay: float = 0.9,
@@ -354,6 +360,7 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         self.weight_decay = weight_decay
         self.l1_penalty = l1_penalty
         self.max_norm = max_norm
+        self.norm_cost = norm_cost
         self.sparsity_target = sparsity_target
         self.sparsity_cost = sparsity_cost
         self.sparsity_decay = sparsity_decay

@@ -24,7 +24,7 @@ from skdeepbm.training.batches import Batch
 from skdeepbm.training.dbm_monitor import measure_dbm
 from skdeepbm.training.layer_phases import LAYER_PHASES
 from skdeepbm.training.layer_rows import LayerRows, View
-from skdeepbm.training.penalties import constrain_norm, sparsity_gradient
+from skdeepbm.training.penalties import constrain_norm, norm_gradient, sparsity_gradient
 from skdeepbm.training.settings import DBMSettings, TrainingState
 from skdeepbm.training.trainer import Trainer
 from skdeepbm.training.variance import ascend_variance, variance_gradient
@@ -216,6 +216,8 @@ class DBMTrainer(Trainer):
                 correction[i] -= moved[0]
                 correction[i + 1] -= moved[1]
             weights = dbm.weights[i]
+            if settings.norm_cost:
+                step += norm_gradient(weights, gain * settings.norm_cost, backend)
             update(f"weights {i}", weights, step, rate, momentum, settings.weight_decay)
             if settings.max_norm is not None:
                 constrain_norm(Layer(weights, dbm.layers[i + 1]), settings.max_norm)

@@ -27,7 +27,8 @@ def is_fusible(trainer: RBMTrainer, rows: Rows) -> bool:
         and rbm.weights.dtype == np.float32
         and isinstance(trainer.optimizer, SGD)
         and settings.algorithm in ("cd", "pcd")
-        and not (settings.sparsity_cost or settings.l1_penalty or settings.max_norm)
+        and not (settings.sparsity_cost or settings.l1_penalty)
+        and not (settings.max_norm or settings.norm_cost)
         and not rows.is_sparse
         and rows.X.flags.c_contiguous
         and settings.batch_size * rbm.weights.size <= _SMALL

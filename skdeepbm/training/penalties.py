@@ -1,4 +1,4 @@
-"""Sparsity and weight constraints."""
+"""Sparsity, norms of weights, and constraints on them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,32 @@ def sparsity_gradient(
     """
     activity = batch_mean * 1.0 if activity is None else decay * activity + (1 - decay) * batch_mean
     return activity, cost * (target - activity)
+
+
+def norm_gradient(weights: Array, cost: float, backend: Backend) -> Array:
+    """Gradient of a penalty on norms that differ from unit to unit of a layer.
+
+    The penalty is ``cost / 2 * sum_j (n_j - m)^2`` of the Euclidean norms ``n_j`` of the weights
+    that lead to unit j from below and their mean m. The mean moves with every norm, but as the
+    deviations sum to zero this adds nothing: the gradient is ``cost * (n_j - m) w_j / n_j``, weight
+    decay towards a norm of m in place of 0.
+
+    Parameters
+    ----------
+    weights : array of shape (n_below, n_units)
+    cost : float
+    backend : Backend
+
+    Returns
+    -------
+    gradient : array of shape (n_below, n_units)
+        Of the objective (to be ascended). Zero for units without any weights, which have no
+        direction to grow in.
+    """
+    xp = backend.xp
+    norms = xp.sqrt(squared_norms(weights, backend))
+    # 1e-30: no division by zero for a unit without weights
+    return cost * weights * (xp.mean(norms) / (norms + 1e-30) - 1.0)
 
 
 def constrain_norm(model: RBM | ReplicatedSoftmax | Layer, max_norm: float) -> None:

@@ -13,7 +13,7 @@ from skdeepbm.training.contrast import Contrast, View
 from skdeepbm.training.fused import is_fusible, run_epoch
 from skdeepbm.training.monitor import measure
 from skdeepbm.training.negative_phases import NEGATIVE_PHASES
-from skdeepbm.training.penalties import constrain_norm, sparsity_gradient
+from skdeepbm.training.penalties import constrain_norm, norm_gradient, sparsity_gradient
 from skdeepbm.training.settings import TrainingSettings, TrainingState
 from skdeepbm.training.trainer import Trainer
 from skdeepbm.training.variance import ascend_variance, variance_gradient
@@ -189,6 +189,8 @@ class RBMTrainer(Trainer):
             hidden_step -= rbm.shares[1] * moved[1]
         if settings.l1_penalty:
             gradient -= gain * settings.l1_penalty * backend.xp.sign(rbm.weights)
+        if settings.norm_cost:
+            gradient += norm_gradient(rbm.weights, gain * settings.norm_cost, backend)
         self.negative.learn(gradient, steps, gain)
         update = self.optimizer.update
         update("weights", rbm.weights, gradient, rate, momentum, settings.weight_decay)

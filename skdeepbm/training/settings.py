@@ -36,6 +36,7 @@ class TrainingSettings(LoopSettings):
     weight_decay: float = 0.0
     l1_penalty: float = 0.0
     max_norm: float | None = None
+    norm_cost: float = 0.0
     sparsity_target: float = 0.1
     sparsity_cost: float = 0.0
     sparsity_decay: float = 0.9
@@ -74,6 +75,8 @@ class DBMSettings(LoopSettings):
         Biases never decay.
     max_norm : float or None
         Greatest Euclidean norm of the weights that lead to a hidden unit from below.
+    norm_cost : float
+        Of the penalty on norms that differ within a layer.
     sparsity_target : float or tuple of float
         Of all hidden layers, or of each.
     sparsity_cost, sparsity_decay : float
@@ -94,6 +97,7 @@ class DBMSettings(LoopSettings):
     mean_field_tolerance: float = 1e-3
     weight_decay: float = 0.0
     max_norm: float | None = None
+    norm_cost: float = 0.0
     sparsity_target: float | tuple[float, ...] = 0.1
     sparsity_cost: float = 0.0
     sparsity_decay: float = 0.9

@@ -242,6 +242,7 @@ def test_a_model_that_learned_nothing_warns():
         ("learning_rate", "fast", "'auto'"),
         ("momentum", 1.0, "[0.0, 1.0)"),
         ("weight_decay", -0.1, "[0.0, inf)"),
+        ("norm_cost", -0.1, "[0.0, inf)"),
         ("sparsity_target", 1.0, "(0.0, 1.0)"),
         ("algorithm", "fast-cd", "'cd'"),
         ("visible", "relu", "'gaussian'"),

@@ -43,7 +43,7 @@ OPTIONS = [
     RBMTransformer(n_iter=2, optimizer="adam"),
     RBMTransformer(n_iter=2, optimizer="nesterov"),
     RBMTransformer(n_iter=2, sparsity_cost=0.1),
-    RBMTransformer(n_iter=2, max_norm=1.0),
+    RBMTransformer(n_iter=2, max_norm=1.0, norm_cost=0.1),
     RBMTransformer(n_iter=2, training_dtype=None),
     RBMTransformer(n_iter=2, training_dtype="float64"),
     RBMTransformer(n_iter=2, centring=False),
@@ -142,7 +142,8 @@ UNROLLED = [
 MACHINES = [
     DBM((8, 6)),
     DBM((8, 6, 5), rbm=QUICK, n_iter=2, transform_layers="all", sparsity_cost=0.1),
-    DBM((8, 6), n_iter=2, pretraining=False, optimizer="adam", max_norm=1.0, algorithm="pt"),
+    DBM((8, 6), n_iter=2, pretraining=False, max_norm=1.0, algorithm="pt"),
+    DBM((8, 6), n_iter=2, pretraining=False, optimizer="adam", norm_cost=0.1),
     DBM((8, 6), visible="gaussian", rbm=QUICK, n_iter=2, training_dtype=None),
     DBM((8, 6), visible="gaussian", pretraining=False),
     DBM((8, 6), visible="softmax", rbm=QUICK, n_iter=2, n_chains=7, optimizer="nesterov"),

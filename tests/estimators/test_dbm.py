@@ -106,6 +106,9 @@ def test_shapes_and_names(sizes, pretraining, small):
     assert model.n_iter_ == 2
     assert model.history_["mean_hidden_activity"].shape == (2, len(sizes))
     assert model.history_["weight_norm"].shape == (2, sum(widths[1:]))
+    layers = np.split(model.history_["weight_norm"], np.cumsum(sizes)[:-1], axis=1)
+    for norms, weights in zip(layers, model.coefs_, strict=True):
+        np.testing.assert_allclose(norms[-1], np.linalg.norm(weights, axis=0), rtol=1e-5)
     assert all(np.isfinite(values).all() for values in model.history_.values())
 
 

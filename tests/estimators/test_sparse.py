@@ -59,7 +59,7 @@ def assert_same_as_dense(X, **options):
         {},
         {"algorithm": "pcd", "centring": False},
         {"optimizer": "adam", "sparsity_cost": 0.1, "hidden": "bernoulli"},
-        {"hidden": "relu", "l1_penalty": 1e-3, "max_norm": 1.0},
+        {"hidden": "relu", "l1_penalty": 1e-3, "max_norm": 1.0, "norm_cost": 0.1},
     ],
     ids=str,
 )

@@ -371,6 +371,29 @@ def test_weights_decay_and_biases_do_not(backend, ref, take_step):
         np.testing.assert_allclose(changes[1][name], expected, rtol=1e-9, atol=1e-13, err_msg=name)
 
 
+@pytest.mark.parametrize("centring", [False, True])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_norm_cost(backend, ref, take_step, sizes, centring):
+    """It adds the descent of the spread of norms, layer by layer, and nothing to biases."""
+    tiny, cost = ref.make_dbm(sizes), 0.7
+    v = ref.some_rows(tiny.layers[0], 4)
+    state = TrainingState(offsets=np.concatenate(_offsets(tiny)) if centring else None)
+    given = (None, [ref.some_rows(layer, 3, seed=9) for layer in tiny.layers])
+    free, held = (
+        take_step(_make(tiny, backend, state=state, given=given, centring=centring, **options), v)
+        for options in ({}, {"norm_cost": cost})
+    )
+
+    def objective(model):
+        norms = [np.linalg.norm(w, axis=0) for w in model.weights]
+        return -0.5 * cost * sum(((n - n.mean()) ** 2).sum() for n in norms)
+
+    for name, array in held.items():
+        expected = tiny.numerical_gradient(objective, name)
+        np.testing.assert_allclose(array - free[name], expected, rtol=1e-6, atol=1e-9, err_msg=name)
+        assert "weights" not in name or np.abs(expected).max() > 0.01
+
+
 def test_max_norm(backend, ref, take_step, parameters):
     tiny = ref.make_dbm((3, 4, 4), std=0.6)
     trainer = _make(tiny, backend, learning_rate=1e-6, max_norm=1.0)

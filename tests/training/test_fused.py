@@ -77,6 +77,7 @@ def test_equals_steps(monkeypatch, settings, dtype):
         {"sparsity_cost": 0.1},
         {"l1_penalty": 0.1},
         {"max_norm": 1.0},
+        {"norm_cost": 0.1},
         {"optimizer": "adam"},
         {"batch_size": 5000},
     ],

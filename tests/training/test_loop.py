@@ -21,6 +21,7 @@ FULL = {
     "centring_rate": 0.1,
     "weight_decay": 0.01,
     "l1_penalty": 0.01,
+    "norm_cost": 0.1,
     "max_norm": 3.0,
 }
 

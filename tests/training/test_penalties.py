@@ -1,4 +1,4 @@
-"""Sparsity, weight decay, L1 and the bound on weights."""
+"""Sparsity, weight decay, L1, equal norms and the bound on weights."""
 
 import numpy as np
 import pytest
@@ -117,7 +117,12 @@ def test_activity_goes_on_from_the_state(backend, ref, make_trainer, take_step):
 
 @pytest.mark.parametrize("centring", [False, True])
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
-@pytest.mark.parametrize("penalty", ["weight_decay", "l1_penalty", "max_norm"])
+@pytest.mark.parametrize(
+    "penalty",
+    # Adam's first step has the gradient's signs: the penalty must turn one
+    [{"weight_decay": 0.3}, {"l1_penalty": 0.3}, {"max_norm": 0.3}, {"norm_cost": 30.0}],
+    ids=str,
+)
 def test_penalties_never_touch_biases(
     backend, ref, make_trainer, take_step, given_phase, centring, optimizer, penalty
 ):
@@ -126,7 +131,7 @@ def test_penalties_never_touch_biases(
     v0 = ref.some_rows(tiny.visible, 4)
     given_phase.v = ref.some_rows(tiny.visible, 4, seed=1)
     found = []
-    for strength in ({}, {penalty: 0.3}):
+    for strength in ({}, penalty):
         trainer = make_trainer(
             tiny,
             backend,
@@ -169,6 +174,55 @@ def test_l1_penalty(backend, ref, make_trainer, take_step, given_phase):
     np.testing.assert_allclose(
         change["weights"], -0.1 * 0.2 * np.sign(weights), rtol=1e-10, atol=1e-15
     )
+
+
+@pytest.mark.parametrize("centring", [False, True])
+def test_norm_cost_descends_the_spread_of_norms(
+    backend, ref, make_trainer, take_step, given_phase, centring
+):
+    """Finite differences, in which the mean norm moves with every weight."""
+    tiny, cost = ref.make_tiny("bernoulli", "bernoulli", n_hidden=4), 0.7
+    v0 = ref.some_rows(tiny.visible, 4)
+    _still(given_phase, v0)
+    trainer = make_trainer(tiny, backend, algorithm="given", norm_cost=cost, centring=centring)
+    change = take_step(trainer, v0)
+
+    def objective(model):
+        norms = np.linalg.norm(model.weights, axis=0)
+        return -0.5 * cost * ((norms - norms.mean()) ** 2).sum()
+
+    expected = tiny.numerical_gradient(objective, "weights")
+    np.testing.assert_allclose(change["weights"], expected, rtol=1e-6, atol=1e-9)
+    assert np.abs(expected).max() > 0.1
+    for name in ("visible_bias", "hidden_bias"):
+        np.testing.assert_allclose(change[name], 0, atol=1e-14)
+
+
+def test_norm_cost_of_units_without_weights(backend, ref, make_trainer, take_step, given_phase):
+    """They count in the mean but have no direction to grow in; the least weight gives one."""
+    tiny = ref.make_tiny("bernoulli", "bernoulli", n_hidden=4)
+    direction = tiny.weights / np.linalg.norm(tiny.weights, axis=0)
+    norms = np.array([2.0, 0.0, 1e-20, 4.0])
+    tiny = tiny.with_parameters(weights=direction * norms)
+    v0 = ref.some_rows(tiny.visible, 4)
+    _still(given_phase, v0)
+    trainer = make_trainer(tiny, backend, algorithm="given", norm_cost=0.5, learning_rate=0.1)
+    change = take_step(trainer, v0)["weights"]
+    expected = 0.05 * (norms.mean() - norms) * direction
+    expected[:, 1] = 0
+    np.testing.assert_allclose(change, expected, rtol=1e-9, atol=1e-14)
+
+
+def test_norm_cost_makes_norms_equal(backend, ref, make_trainer, parameters, take_step):
+    tiny = ref.make_tiny("bernoulli", "bernoulli", n_hidden=4)
+    spread = []
+    for cost in (0.0, 2.0):
+        trainer = make_trainer(tiny, backend, norm_cost=cost, learning_rate=0.1, momentum=0.5)
+        for i in range(30):
+            take_step(trainer, ref.some_rows(tiny.visible, 20, seed=i))
+        norms = np.linalg.norm(parameters(trainer)["weights"], axis=0)
+        spread.append(norms.std() / norms.mean())
+    assert spread[1] < 0.1 < spread[0]
 
 
 def test_max_norm(backend, ref, make_trainer, parameters, take_step, given_phase):
