@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.estimators._ranking import heaviest, names_of_features
 from skdeepbm.estimators._word_generation import WordGenerationMixin
 from skdeepbm.estimators._word_likelihood import WordLikelihoodMixin
 from skdeepbm.estimators._word_training import WordTrainingMixin
@@ -391,18 +392,10 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         [['stars', 'sun']]
         """
         check_is_fitted(self, self._fitted_names)
-        n_features = self._n_visible
-        if feature_names is None:
-            feature_names = getattr(self, "feature_names_in_", np.arange(n_features))
-        names = np.asarray(feature_names)
-        if names.shape != (n_features,):
-            raise ValueError(
-                f"feature_names of {type(self).__name__}.top_words has shape {names.shape}, but "
-                f"the model has {n_features} words."
-            )
+        where = f"{type(self).__name__}.top_words"
+        names = names_of_features(self, feature_names, self._n_visible, where, "words")
         check_count(self, "n", n)
-        order = np.argsort(-np.asarray(self.components_), axis=1, kind="stable")[:, :n]
-        return [[str(names[k]) for k in row] for row in order]
+        return [[str(names[k]) for k in row] for row in heaviest(np.asarray(self.components_), n)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
