@@ -1,4 +1,4 @@
-"""Hidden units that say nothing about the data."""
+"""Hidden units that say nothing about the data, or nothing that another one does not say."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import owner_of
+from skdeepbm.inspection._layers import LAYERED, layer_means, layer_weights
 
 
 @dataclass(frozen=True)
 class DeadUnits:
-    """Report on hidden units.
+    """Report on the hidden units of a layer.
 
     Attributes
     ----------
-    dead : ndarray of bool of shape (n_components,)
+    dead : ndarray of bool of shape (n_units,)
         Which units are dead by the rule.
-    standard_deviation : ndarray of shape (n_components,)
+    standard_deviation : ndarray of shape (n_units,)
         Of each unit's posterior mean over the rows.
-    mean_activity : ndarray of shape (n_components,)
+    mean_activity : ndarray of shape (n_units,)
         Mean of each unit's posterior mean over the rows.
-    weight_norm : ndarray of shape (n_components,)
-        Euclidean norm of each unit's weights.
+    weight_norm : ndarray of shape (n_units,)
+        Euclidean norm of each unit's weights from the layer below.
     threshold : float
         Standard deviation under which a unit is dead.
+    redundant : ndarray of bool of shape (n_units,)
+        Which units that are not dead repeat one that comes before them.
+    correlation : float
+        Absolute correlation from which on a unit repeats another.
     """
 
     dead: np.ndarray
@@ -34,40 +37,64 @@ class DeadUnits:
     mean_activity: np.ndarray
     weight_norm: np.ndarray
     threshold: float
+    redundant: np.ndarray
+    correlation: float
 
     @property
     def n_dead(self) -> int:
         """Number of dead units."""
         return int(self.dead.sum())
 
+    @property
+    def n_redundant(self) -> int:
+        """Number of units that repeat others; without them, nothing much would be lost."""
+        return int(self.redundant.sum())
 
-def dead_units(estimator: Any, X: Any, threshold: float = 0.01) -> DeadUnits:
-    """Find hidden units whose answer hardly depends on the row.
 
-    A unit is dead if the standard deviation of its posterior mean over the rows is below
-    ``threshold``: always off, always on, or always undecided. It costs time and says nothing.
+def dead_units(
+    estimator: Any, X: Any, threshold: float = 0.01, *, correlation: float = 0.95
+) -> DeadUnits | list[DeadUnits]:
+    """Find hidden units whose answer hardly depends on the row, or only as another unit's does.
+
+    A unit is **dead** if the standard deviation of its posterior mean over the rows is below
+    ``threshold``: always off, always on, or always undecided. It costs time and says nothing. A
+    unit that is not dead is **redundant** if its posterior mean and that of a unit before it in
+    its layer, which is neither dead nor redundant, have an absolute correlation of at least
+    ``correlation``: of units that all say the same, the first one remains.
 
     Parameters
     ----------
-    estimator : RBMTransformer
+    estimator : RBMTransformer, another estimator with `components_`, DBM, DBNClassifier or \
+DeepAutoencoder
         Fitted.
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Rows like those that the model is for.
     threshold : float, default=0.01
         In the unit of the hidden values, probabilities for Bernoulli units.
+    correlation : float, default=0.95
+        Above 0, at most 1.
 
     Returns
     -------
-    report : DeadUnits
+    report : DeadUnits or list of DeadUnits
+        Of a DBM, DBNClassifier or DeepAutoencoder a list, with one report for each hidden layer
+        from the first to the top (of an autoencoder, to the code).
 
     Raises
     ------
     ValueError
-        If there are fewer than 2 rows, which show no variation.
+        If there are fewer than 2 rows, which show no variation, or ``correlation`` is none.
+    TypeError
+        If the estimator has no hidden units.
+
+    Notes
+    -----
+    Norms of weights are reported and decide nothing. A unit with small ones hardly varies and is
+    dead by the rule, but most dead units have large ones: their biases keep them off or on.
 
     Examples
     --------
-    >>> from skdeepbm import RBMTransformer
+    >>> from skdeepbm import DBM, RBMTransformer
     >>> from skdeepbm.datasets import make_bars_and_stripes
     >>> from skdeepbm.inspection import dead_units
     >>> X = make_bars_and_stripes(3)
@@ -75,16 +102,37 @@ def dead_units(estimator: Any, X: Any, threshold: float = 0.01) -> DeadUnits:
     >>> rbm.components_[2] = 0  # a unit that sees nothing
     >>> dead_units(rbm, X).dead
     array([False, False,  True, False])
+    >>> dbm = DBM((8, 4), n_iter=5, random_state=0).fit(X)
+    >>> [len(report.dead) for report in dead_units(dbm, X)]
+    [8, 4]
     """
-    check_is_fitted(estimator)
-    means = estimator.transform(X)
-    owner = owner_of(means)
-    means = np.asarray(means if owner is None else owner.to_host(means), dtype=np.float64)
-    if len(means) < 2:
+    if not 0 < correlation <= 1:
+        raise ValueError(
+            f"correlation={correlation!r} of dead_units must be above 0 and at most 1."
+        )
+    weights = layer_weights(estimator)
+    means = layer_means(estimator, X)
+    if len(means[0]) < 2:
         raise ValueError(
             f"dead_units needs at least 2 rows to see whether the units of "
-            f"{type(estimator).__name__} vary; X has {len(means)}."
+            f"{type(estimator).__name__} vary; X has {len(means[0])}."
         )
+    reports = [_report(h, w, threshold, correlation) for h, w in zip(means, weights, strict=True)]
+    return reports if isinstance(estimator, LAYERED) else reports[0]
+
+
+def _report(
+    means: np.ndarray, weights: np.ndarray, threshold: float, correlation: float
+) -> DeadUnits:
     spread = means.std(axis=0)
-    norms = np.linalg.norm(np.asarray(estimator.components_, dtype=np.float64), axis=1)
-    return DeadUnits(spread < threshold, spread, means.mean(axis=0), norms, threshold)
+    dead = spread < threshold
+    centred = means - means.mean(axis=0)
+    # units that never vary have no correlation with any
+    varies = np.flatnonzero(~dead & (spread > 0))
+    scaled = centred[:, varies] / (spread[varies] * np.sqrt(len(means)))
+    alike = np.abs(scaled.T @ scaled) >= correlation
+    redundant = np.zeros(len(dead), dtype=bool)
+    for place, unit in enumerate(varies):
+        redundant[unit] = (alike[place, :place] & ~redundant[varies[:place]]).any()
+    norms = np.linalg.norm(weights, axis=0)
+    return DeadUnits(dead, spread, means.mean(axis=0), norms, threshold, redundant, correlation)

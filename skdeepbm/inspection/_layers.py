@@ -1,0 +1,82 @@
+"""Weights and expected values of every hidden layer, whatever estimator they belong to."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepbm.backends import owner_of
+from skdeepbm.estimators import DBM, DBNClassifier, DeepAutoencoder
+from skdeepbm.models.network import Network
+
+LAYERED = (DBM, DBNClassifier, DeepAutoencoder)
+
+
+def layer_weights(estimator: Any) -> list[np.ndarray]:
+    """Weights of each hidden layer from the one below it, from the first layer to the top.
+
+    Returns
+    -------
+    weights : list of ndarrays of float64 of shape (n_below, n_units)
+        Of a :class:`DeepAutoencoder` those of the encoder.
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no hidden units that are known here.
+    """
+    check_is_fitted(estimator)
+    if isinstance(estimator, DBNClassifier):
+        found = list(estimator.coefs_[: len(estimator.rbms_)])
+        if len(found) < len(estimator.rbms_):
+            # without backpropagation the top layer is an RBM, whose weights are its own
+            found.append(np.asarray(estimator.rbms_[-1].components_).T)
+    elif isinstance(estimator, DeepAutoencoder):
+        found = estimator.coefs_[: len(estimator.coefs_) // 2]
+    elif isinstance(estimator, DBM):
+        found = estimator.coefs_
+    elif hasattr(estimator, "components_"):
+        found = [np.asarray(estimator.components_).T]
+    else:
+        raise TypeError(
+            f"{type(estimator).__name__} has no hidden units to look at: give an estimator with "
+            f"components_, such as RBMTransformer, or a "
+            f"{' or a '.join(kind.__name__ for kind in LAYERED)}."
+        )
+    return [np.asarray(weights, dtype=np.float64) for weights in found]
+
+
+def layer_means(estimator: Any, X: Any) -> list[np.ndarray]:
+    """Expected values of each hidden layer given the rows, from the first layer to the top.
+
+    Returns
+    -------
+    means : list of ndarrays of float64 of shape (n_samples, n_units)
+        On the host.
+    """
+    # a copy that shares the fitted arrays can be told what to return
+    told = copy.copy(estimator)
+    if isinstance(estimator, DBM):
+        told.transform_layers = "all"
+        edges = np.cumsum([np.shape(weights)[1] for weights in estimator.coefs_])[:-1]
+        return np.split(_host(told.transform(X)), edges, axis=1)
+    if isinstance(estimator, DBNClassifier):
+        found = []
+        for i in range(len(estimator.rbms_)):
+            told.transform_layer = i
+            found.append(_host(told.transform(X)))
+        return found
+    if isinstance(estimator, DeepAutoencoder):
+        backend, X, network = estimator._prepare(X)
+        layers = network.layers[: len(network.layers) // 2]
+        parts = [Network(layers[: i + 1]) for i in range(len(layers))]
+        return [_host(estimator._apply_network(backend, X, part)) for part in parts]
+    return [_host(estimator.transform(X))]
+
+
+def _host(array: Any) -> np.ndarray:
+    owner = owner_of(array)
+    return np.asarray(array if owner is None else owner.to_host(array), dtype=np.float64)
