@@ -23,6 +23,7 @@ from benchmarks import (
     dbm,
     dbm_speed,
     dbn,
+    dead_units,
     features,
     grid,
     hamming,
@@ -324,6 +325,11 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         "Speed of deep Boltzmann machines",
         lambda: dbm_speed.run(_quick),
         dbm_speed.form,
+    ),
+    "dead_units": (
+        "Dead units of deep Boltzmann machines",
+        lambda: dead_units.run(_quick),
+        dead_units.form,
     ),
     "few_labels": ("Few labels", lambda: dbn.run_few_labels(_quick), dbn.form_few_labels),
 }

@@ -54,31 +54,11 @@ def check_positive(value: Any, name: str, caller: str) -> None:
 def weights_from_features(estimator: Any, layer: int, caller: str) -> np.ndarray:
     """Weights that lead from the features to the units of a layer; (n_units, n_features).
 
-    Above the first layer, the product of the weights on the way.
+    Of an estimator of this package by :func:`projected_filters`; of any other with
+    ``components_``, or of the first layer of one with ``coefs_``, as they are.
     """
     check_has(estimator, ("components_", "coefs_"), caller)
-    if hasattr(estimator, "coefs_"):
-        coefs = [on_host(coef) for coef in estimator.coefs_]
-        # those of a decoder start at the code, not at the features
-        n_layers = len(np.atleast_1d(getattr(estimator, "hidden_layer_sizes", coefs)))
-        if len(coefs) < n_layers:
-            # the top RBM of a belief net without an output layer
-            coefs.append(on_host(estimator.rbms_[-1].components_).T)
-        coefs = coefs[:n_layers]
-    else:
-        coefs = [on_host(estimator.components_).T]
-    if isinstance(layer, bool) or not isinstance(layer, int | np.integer):
-        raise ValueError(f"layer of {caller} must be an integer, got {layer!r}.")
-    if not 0 <= layer < len(coefs):
-        raise ValueError(
-            f"layer of {caller} must be from 0 to {len(coefs) - 1}: weights of "
-            f"{type(estimator).__name__} lead from the features to {len(coefs)} layers; got "
-            f"{layer}."
-        )
-    weights = coefs[0]
-    for coef in coefs[1 : layer + 1]:
-        weights = weights @ coef
-    return weights.T
+    return projected_filters(estimator, layer=layer)
 
 
 def strongest(weights: np.ndarray, n: int) -> np.ndarray:
