@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import owner_of
+from skdeepbm.inspection._projection import projected_filters
 
 
 def on_host(array: Any) -> np.ndarray:

@@ -39,7 +39,10 @@ def layer_weights(estimator: Any) -> list[np.ndarray]:
     elif isinstance(estimator, DBM):
         found = estimator.coefs_
     elif hasattr(estimator, "components_"):
-        found = [np.asarray(estimator.components_).T]
+        found = [_host(estimator.components_).T]
+    elif hasattr(estimator, "coefs_") and hasattr(estimator, "hidden_layer_sizes"):
+        # scikit-learn's networks
+        found = estimator.coefs_[: len(np.atleast_1d(estimator.hidden_layer_sizes))]
     else:
         raise TypeError(
             f"{type(estimator).__name__} has no hidden units to look at: give an estimator with "

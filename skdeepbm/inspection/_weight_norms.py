@@ -156,8 +156,7 @@ class WeightNormDisplay:
             With ``history_["weight_norm"]``, one value for each unit and epoch.
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features) or None, \
 default=None
-            Rows by which :func:`dead_units` finds dead units, of an estimator of one hidden layer;
-            None marks none.
+            Rows by which :func:`dead_units` finds dead units; None marks none.
         threshold : float, default=0.01
             Of :func:`dead_units`: standard deviation under which a unit is dead.
         ax : matplotlib Axes or None, default=None
@@ -197,12 +196,11 @@ default=None
                 "trained one by one have histories of their own: give rbms_[0] or "
                 "pretrainers_[0]."
             )
-        if X is not None and not hasattr(estimator, "components_"):
-            raise TypeError(
-                f"X of {caller} finds the dead units of one hidden layer; "
-                f"{type(estimator).__name__} has several. Leave X out."
-            )
-        found = None if X is None else dead_units(estimator, X, threshold=threshold).dead
+        found = None
+        if X is not None:
+            reports = dead_units(estimator, X, threshold=threshold)
+            reports = reports if isinstance(reports, list) else [reports]
+            found = np.concatenate([report.dead for report in reports])
         return cls(norms, dead=found).plot(ax=ax, **plot_kw)
 
 

@@ -121,8 +121,12 @@ def test_norms_of_several_layers():
     dbm = DBM((4, 3), rbm=template, n_iter=2, random_state=0).fit(X)
     display = WeightNormDisplay.from_estimator(dbm)
     assert len(display.lines_.get_segments()) == 7
-    with pytest.raises(TypeError, match="DBM has several. Leave X out"):
-        WeightNormDisplay.from_estimator(dbm, X)
+    dbm.intercepts_[2][1] = -100.0
+    marked = WeightNormDisplay.from_estimator(dbm, X)
+    np.testing.assert_array_equal(
+        marked.dead, np.concatenate([report.dead for report in dead_units(dbm, X)])
+    )
+    assert marked.dead[5]
 
 
 def test_norms_that_are_not_of_units():

@@ -87,7 +87,7 @@ def test_filters_of_upper_layers(data, dbn):
         product = (coefs[0] @ coefs[1]).T
         np.testing.assert_allclose(second.filters.reshape(4, 24), product, rtol=1e-5, atol=1e-9)
         # the decoder is no layer of units that look at features
-        with pytest.raises(ValueError, match="layer of FiltersDisplay.from_estimator.*0 to 1"):
+        with pytest.raises(ValueError, match="layer=.* is none of the 2 hidden layers"):
             FiltersDisplay.from_estimator(model, layer=2, image_shape=(4, 6))
 
 
