@@ -13,7 +13,7 @@ the weight ``exp(D f(h))`` with the log-mass of one word
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,14 @@ class ReplicatedSoftmax:
     visible: MultinomialUnits
     hidden: BernoulliUnits
     weights: Array
+
+    #: as of :class:`skdeepbm.models.over_replicated.OverReplicatedSoftmax`: all words are visible
+    n_hidden_words: ClassVar[int] = 0
+
+    @property
+    def whole(self) -> ReplicatedSoftmax:
+        """The model of all words, of visible and of hidden ones."""
+        return self
 
     @property
     def backend(self) -> Backend:
