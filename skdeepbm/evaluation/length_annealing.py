@@ -13,7 +13,7 @@ and go down to no word (Burda, Grosse & Salakhutdinov 2015) make one that is hig
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,58 @@ def _shifted(log_weights: np.ndarray, start: float) -> tuple[float, float, float
     return start + value, start + lower, start + upper, size
 
 
+def climb(
+    model: ReplicatedSoftmax,
+    h: Array,
+    log_weights: np.ndarray,
+    path: Iterable[tuple[int, float, float]],
+    stream: Stream,
+    from_data: Array | None = None,
+) -> Iterator[int]:
+    """Runs from no word upwards; ``log_weights`` change in place.
+
+    Parameters
+    ----------
+    model : ReplicatedSoftmax
+    h : array of shape (n_runs, n_hidden)
+        Hidden states of documents without words.
+    log_weights : ndarray of shape (n_runs,)
+        Log of the partition function that they are drawn from.
+    path : iterable of (int, float, float)
+        From :func:`stages`.
+    stream : Stream
+    from_data : array of shape (n_runs, n_hidden) or None, default=None
+        Further input of the hidden units, at every length.
+
+    Yields
+    ------
+    n_words : int
+        Whenever the number of words is a whole one: the mean of the exponential of
+        ``log_weights`` then estimates its partition function.
+    """
+    backend = model.backend
+    for n, old, new in path:
+        if new > 1.0:
+            p, f = model.words(h)
+            log_weights += new * backend.to_host(f).astype(np.float64)
+            last, e, n = None, 0.0, n + int(new)
+        else:
+            a, ha = model.word_input(h), backend.matmul(h, model.hidden.bias)
+            last, g = _share(model, a, ha, new)
+            if old > 0.0:
+                g = g - _share(model, a, ha, old)[1]
+            log_weights += backend.to_host(g).astype(np.float64)
+            p, e = last, new
+            if new == 1.0:
+                last, e, n = None, 0.0, n + 1
+            elif n > 0:
+                p, _ = _share(model, a, ha, 1.0)
+        x = _input_of_words(model, p, n, last, e, stream)
+        h = model.draw_hidden(x if from_data is None else x + from_data, stream)
+        if last is None:
+            yield n
+
+
 def ascend(
     model: ReplicatedSoftmax, longest: int, n_runs: int, per_fold: int, stream: Stream
 ) -> LengthCurve:
@@ -115,30 +167,11 @@ def ascend(
     h = backend.bernoulli(even, stream)
     log_weights = np.zeros(n_runs)
     found = [(0.0, start, start, start, float(n_runs))]
-    n_stages = 0
-    for n, old, new in stages(longest, per_fold):
-        n_stages += 1
-        if new > 1.0:
-            p, f = model.words(h)
-            log_weights += new * backend.to_host(f).astype(np.float64)
-            last, e, n = None, 0.0, n + int(new)
-        else:
-            a, ha = model.word_input(h), backend.matmul(h, model.hidden.bias)
-            last, g = _share(model, a, ha, new)
-            if old > 0.0:
-                g = g - _share(model, a, ha, old)[1]
-            log_weights += backend.to_host(g).astype(np.float64)
-            p, e = last, new
-            if new == 1.0:
-                last, e, n = None, 0.0, n + 1
-            elif n > 0:
-                p, _ = _share(model, a, ha, 1.0)
-        x = _input_of_words(model, p, n, last, e, stream)
-        h = model.draw_hidden(x, stream)
-        if last is None:
-            found.append((float(n), *_shifted(log_weights, start)))
+    path = list(stages(longest, per_fold))
+    for n in climb(model, h, log_weights, path, stream):
+        found.append((float(n), *_shifted(log_weights, start)))
     lengths, value, lower, upper, size = np.array(found).T
-    return LengthCurve(lengths, value, lower, upper, size, n_runs, n_stages)
+    return LengthCurve(lengths, value, lower, upper, size, n_runs, len(path))
 
 
 def descend(
