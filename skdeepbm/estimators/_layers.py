@@ -87,6 +87,12 @@ def check_kinds(estimator: Any, parameter: str, templates: list[Any]) -> None:
                 f"only be the first one: give a list such as {parameter}=[ReplicatedSoftmax(), "
                 "RBMTransformer()]."
             )
+        if getattr(template, "n_hidden_words", 0):
+            raise ValueError(
+                f"layer {i} of {name} is a ReplicatedSoftmax with n_hidden_words="
+                f"{template.n_hidden_words!r}: its topics come from mean field, which the single "
+                "pass of a layer cannot repeat. Set n_hidden_words=0."
+            )
         if i + 1 < n_layers and hidden_kind(template) == "relu":
             raise ValueError(
                 f"layer {i} of {name} has hidden='relu', whose values no visible units of the next "

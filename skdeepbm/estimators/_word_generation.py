@@ -77,7 +77,7 @@ class WordGenerationMixin(WordTrainingMixin):
         init: Any = None,
         random_state: Any = None,
     ) -> Any:
-        """Draw documents from the model, one chain for each.
+        """Draw documents from the model, one chain for each; hidden words are left out.
 
         Parameters
         ----------
@@ -136,9 +136,12 @@ class WordGenerationMixin(WordTrainingMixin):
             batch = Rows(backend, init, dtype).batch(np.arange(n_samples))
             v = batch.counts if batch.dense is None else batch.dense
             h_mean = model.hidden_mean(v, model.lengths(self._lengths(init, backend)))
-        h = backend.bernoulli(h_mean, stream)
+        h, whole = backend.bernoulli(h_mean, stream), model.whole
         with backend.quiet():
-            v, _, _ = word_chain(model, h, lengths, n_gibbs_steps, stream)
+            v, _, h = word_chain(whole, h, lengths + model.n_hidden_words, n_gibbs_steps, stream)
+            if model.n_hidden_words:
+                # words are independent given the topics: draw the visible ones again
+                v = backend.multinomial(lengths, whole.words(h)[0], stream)
         if init is not None and owner_of(init) is backend:
             return v
         found = v.csr if isinstance(v, Counts) else sp.csr_array(backend.to_host(v))

@@ -8,8 +8,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import owner_of
+from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._word_generation import WordGenerationMixin
+from skdeepbm.evaluation.hidden_words import (
+    annealed_free_energy,
+    exact_free_energy,
+    has_few_topics,
+)
 from skdeepbm.evaluation.partition import LogPartition
 from skdeepbm.evaluation.word_partition import (
     estimated_word_partition,
@@ -22,6 +27,8 @@ from skdeepbm.training import Rows
 # runs of annealed importance sampling for small models, and for those with more weights than this
 _MANY_RUNS, _FEW_RUNS, _SMALL = 1000, 200, 2**14
 _PER_FOLD = 200
+# stages of runs that add hidden words to a document
+_PER_FOLD_OF_DOCUMENTS = 20
 
 
 class WordLikelihoodMixin(WordGenerationMixin):
@@ -38,11 +45,26 @@ class WordLikelihoodMixin(WordGenerationMixin):
         -------
         free_energy : ndarray of float64 of shape (n_samples,)
             In nats; ``log p(words) = -F(v) - log Z_D``, D being the number of words. Free energies
-            of documents of different lengths cannot be compared.
+            of documents of different lengths cannot be compared. With hidden words ``F(v)`` is
+            exact with at most 12 topics, ``-log sum_h exp(b.v + v.W h + D a.h + M f(h))``, and
+            otherwise the variational free energy of mean field, an upper bound.
         """
-        return self._documents(
-            X, lambda model, v, n_words: model.free_energy(v, n_words), dtype=np.float64
-        )
+        return self._free_energy(X, "auto")
+
+    def _free_energy(self, X: Any, method: str, warn: bool = True) -> Any:
+        """Free energies by a method of `perplexity`, in float64."""
+        seed = self._runs(None)
+
+        def of_documents(model: Any, v: Any, n_words: Array) -> Array:
+            if not model.n_hidden_words or method == "bound":
+                return model.free_energy(v, n_words)
+            if method == "ais":
+                runs = annealed_free_energy(model, v, n_words, _PER_FOLD_OF_DOCUMENTS, seed)
+                return model.backend.asarray(runs)
+            exact = has_few_topics(model)
+            return exact_free_energy(model, v, n_words) if exact else model.free_energy(v, n_words)
+
+        return self._documents(X, of_documents, warn, np.float64)
 
     def log_partition(
         self,
@@ -59,7 +81,8 @@ class WordLikelihoodMixin(WordGenerationMixin):
         Parameters
         ----------
         n_words : float or array-like of shape (n_lengths,)
-            Numbers of words. The sum that ``Z_D`` stands for is over *sequences* of D words.
+            Numbers of words, without the hidden ones of the model, which are added. The sum that
+            ``Z_D`` stands for is over *sequences* of D words, the hidden ones included.
             Between whole numbers, estimates are interpolated on a straight line, which is slightly
             high.
         method : {"auto", "exact", "ais"}, default="auto"
@@ -99,9 +122,9 @@ class WordLikelihoodMixin(WordGenerationMixin):
         """
         check_is_fitted(self, self._fitted_names)
         self._check_partition(method, n_runs, n_temperatures, reverse)
-        lengths = self._check_lengths(n_words, "log_partition")
+        lengths = self._check_lengths(n_words, "log_partition") + self.n_hidden_words
         backend = self._resolve_backend(fitted=True)
-        model = self._model(backend, np.dtype(np.float64))
+        model = self._model(backend, np.dtype(np.float64)).whole
         if method == "exact" and not is_enumerable(model):
             raise ValueError(
                 f"method='exact' of {type(self).__name__}.log_partition enumerates at most 20 "
@@ -111,7 +134,7 @@ class WordLikelihoodMixin(WordGenerationMixin):
             value = exact_word_partition(model, lengths)
             found = LogPartition(value, value, value, "exact")
         else:
-            model = self._model(backend, np.dtype(np.float32))
+            model = self._model(backend, np.dtype(np.float32)).whole
             if n_runs is None:
                 small = model.visible.size * model.hidden.size <= _SMALL
                 n_runs = _MANY_RUNS if small else _FEW_RUNS
@@ -162,7 +185,7 @@ class WordLikelihoodMixin(WordGenerationMixin):
         seed: Any,
     ) -> np.ndarray:
         """Single-run estimates of log Z from documents ``index`` taken to whole lengths above 0."""
-        model = self._model(backend, np.dtype(np.float32))
+        model = self._model(backend, np.dtype(np.float32)).whole
         batch = Rows(backend, X, np.dtype(np.float32)).batch(index)
         v = batch.counts if batch.dense is None else batch.dense
         lengths = model.lengths(self._lengths(X, backend)[index])
@@ -204,15 +227,18 @@ class WordLikelihoodMixin(WordGenerationMixin):
             In nats per document, of the *sequence* of its words; 0 for a document without words.
             Exact with at most 20 topics; otherwise with ``log_partition(n_words)``, which is low
             on average, so that the likelihood is optimistic. Compare
-            ``perplexity(X, method="reverse")`` before you quote it.
+            ``perplexity(X, method="reverse")`` before you quote it. With hidden words and more than
+            12 topics a variational lower bound, since `free_energy` is one from above.
         """
         values, _ = self._log_likelihood(X, "auto")
         return values
 
-    def _log_likelihood(self, X: Any, method: str) -> tuple[Any, np.ndarray]:
+    def _log_likelihood(
+        self, X: Any, method: str, free_energy_method: str = "auto"
+    ) -> tuple[Any, np.ndarray]:
         """Log-likelihoods where X lives, and lengths on the host."""
         backend, rows, _ = self._prepare(X, warn=False)
-        free_energy = self.free_energy(X)
+        free_energy = self._free_energy(X, free_energy_method)
         n_words = self._lengths(rows, backend)
         if method == "reverse":
             log_z = self._reverse_of_documents(rows, backend, n_words)
@@ -220,6 +246,12 @@ class WordLikelihoodMixin(WordGenerationMixin):
             different, place = np.unique(n_words, return_inverse=True)
             log_z = self.log_partition(different, method).value[place]
         owner = owner_of(free_energy)
+        if self.n_hidden_words:
+            # without words there is nothing to estimate
+            empty = n_words == 0
+            log_z = np.where(empty, 0.0, log_z)
+            filled = np.where(empty, 0.0, 1.0)
+            free_energy = free_energy * (filled if owner is None else owner.asarray(filled))
         if owner is not None:
             return -free_energy - owner.asarray(log_z), n_words
         return -free_energy - log_z, n_words
@@ -232,7 +264,8 @@ class WordLikelihoodMixin(WordGenerationMixin):
             log_z = np.full(n_words.size, self._n_features_out * np.log(2.0))
             index = np.flatnonzero(among & (whole > 0))
             if index.size:
-                log_z[index] = self._descend(X, backend, index, whole[index], _PER_FOLD, seed)
+                of_all = whole[index] + self.n_hidden_words
+                log_z[index] = self._descend(X, backend, index, of_all, _PER_FOLD, seed)
             return log_z
 
         below = np.floor(n_words)
@@ -258,7 +291,7 @@ class WordLikelihoodMixin(WordGenerationMixin):
         """
         return self._mean(self.score_samples(X))
 
-    def perplexity(self, X: Any, *, method: str = "auto") -> float:
+    def perplexity(self, X: Any, *, method: str = "auto", free_energy: str = "auto") -> float:
         """Perplexity of a word, ``exp(-mean_n(log p(v_n) / D_n))``.
 
         Parameters
@@ -271,6 +304,10 @@ class WordLikelihoodMixin(WordGenerationMixin):
             optimistic; ``"reverse"`` is pessimistic: one run for each document down from it,
             after 100 Gibbs steps. The truth lies between them, if the Gibbs steps lead from the
             documents to those of the model.
+        free_energy : {"auto", "bound", "ais"}, default="auto"
+            How hidden words are summed out, where the model has some: ``"auto"`` is exact with at
+            most 12 topics and else the variational ``"bound"``; ``"ais"`` adds them one after the
+            other in an annealed run for each document. Both are pessimistic.
 
         Returns
         -------
@@ -289,7 +326,12 @@ class WordLikelihoodMixin(WordGenerationMixin):
                 f"method of {type(self).__name__}.perplexity must be 'auto', 'exact', 'ais' or "
                 f"'reverse', got {method!r}."
             )
-        values, n_words = self._log_likelihood(X, method)
+        if free_energy not in ("auto", "bound", "ais"):
+            raise ValueError(
+                f"free_energy of {type(self).__name__}.perplexity must be 'auto', 'bound' or "
+                f"'ais', got {free_energy!r}."
+            )
+        values, n_words = self._log_likelihood(X, method, free_energy)
         owner = owner_of(values)
         host = np.asarray(values if owner is None else owner.to_host(values))
         filled = n_words > 0

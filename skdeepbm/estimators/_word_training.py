@@ -17,12 +17,16 @@ from skdeepbm.estimators._hyperparameters import check_schedules
 from skdeepbm.estimators._training import TrainingMixin
 from skdeepbm.estimators._validation import user_level
 from skdeepbm.exceptions import BaseRateWarning
+from skdeepbm.models.over_replicated import OverReplicatedSoftmax
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.models.units import BernoulliUnits, MultinomialUnits
 from skdeepbm.training import Rows, TrainingSettings, WordTrainer
 from skdeepbm.training.optimizers import OPTIMIZERS
 
 _ADAM_RATE = 0.003
+
+#: a model of visible words, with or without hidden ones
+DocumentModel = ReplicatedSoftmax | OverReplicatedSoftmax
 
 
 class WordTrainingMixin(TrainingMixin):
@@ -34,6 +38,7 @@ class WordTrainingMixin(TrainingMixin):
     early_stopping = None
     n_iter_no_change = 1
     n_components: int
+    n_hidden_words: int
     learning_rate: Any
     optimizer: str
     algorithm: str
@@ -42,17 +47,20 @@ class WordTrainingMixin(TrainingMixin):
     n_temperatures: int
     training_dtype: str | None
 
-    def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> ReplicatedSoftmax:
+    def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> DocumentModel:
         self._check_shapes()
 
         def own(array: Any) -> Array:
             return put(backend, array, dtype, copy_arrays)
 
-        return ReplicatedSoftmax(
+        whole = ReplicatedSoftmax(
             MultinomialUnits(backend, own(self.intercept_visible_)),
             BernoulliUnits(backend, own(self.intercept_hidden_)),
             own(np.asarray(self.components_).T),
         )
+        if not self.n_hidden_words:
+            return whole
+        return OverReplicatedSoftmax(whole, self.n_hidden_words)
 
     # -- documents -----------------------------------------------------------------------
 
@@ -62,7 +70,7 @@ class WordTrainingMixin(TrainingMixin):
     def _documents(
         self,
         X: Any,
-        method: Callable[[ReplicatedSoftmax, Any, Array], Array],
+        method: Callable[[Any, Any, Array], Array],
         warn: bool = True,
         dtype: Any = None,
     ) -> Any:
@@ -76,8 +84,9 @@ class WordTrainingMixin(TrainingMixin):
             return self._apply_rows(
                 backend, X, dtype, lambda v: method(model, v, backend.xp.sum(v, axis=1)), width
             )
-        # rows are as long as their results are wide: the counts stay sparse
-        size = max(1, 2**22 // max(model.hidden.size, 1))
+        # the counts stay sparse; hidden words are as many as there are words in the vocabulary
+        width = max(model.hidden.size, model.visible.size * bool(model.n_hidden_words), 1)
+        size = max(1, 2**22 // width)
         pieces = []
         with backend.quiet():
             for start in range(0, X.shape[0], size):
@@ -139,7 +148,7 @@ class WordTrainingMixin(TrainingMixin):
 
     def _trainer(self, backend: Backend, X: Any, n_epochs: int | None) -> WordTrainer:
         dtype = np.dtype(self.training_dtype or host_dtype(self.components_))
-        model = self._model(backend, dtype, copy_arrays=True)
+        model = self._model(backend, dtype, copy_arrays=True).whole
         state = copy.copy(self._training)
         if state.base_bias is None:
             state.base_bias = np.asarray(self.intercept_visible_, dtype=np.float64)

@@ -25,12 +25,22 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
     A topic model [1]_ in which topics multiply instead of mixing: the words of a document come from
     one distribution, ``softmax(b + h.W)``, to which all its topics contribute. Documents may have
     different lengths; the energy of counts `v` of D words and topics `h` (0 or 1) is
-    ``E(v, h) = -b.v - v.W h - D a.h``.
+    ``E(v, h) = -b.v - v.W h - D a.h``. With `n_hidden_words` some of these words are hidden.
 
     Parameters
     ----------
     n_components : int, default=50
         Number of hidden units, the topics.
+
+    n_hidden_words : int, default=0
+        Hidden words that every document has beside its own, the over-replicated softmax [2]_: a
+        prior of topics that short documents follow more than long ones. What was a posterior in
+        closed form becomes mean field, and the log-likelihood a lower bound; see Notes.
+
+    n_mean_field_steps : int, sequence or callable, default=2
+        Mean-field steps of the positive phase, with `n_hidden_words`; the methods take as many as
+        it needs. With 0, hidden words are distributed as those of the document, which is the
+        pretraining of [2]_: ``[0] * 20 + [2]`` pretrains for 20 epochs.
 
     learning_rate : "auto", float, sequence or callable, default="auto"
         Step size of the ascent. ``"auto"`` is 0.003 with ``optimizer="adam"`` and 10 times that
@@ -60,8 +70,8 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         Decay of the average activity, per batch.
 
     length_power : float, default=0.5
-        A document of D words enters the gradient with the weight ``D ** -length_power``. With 0
-        the longest documents decide, with 1 all count the same.
+        A document of D words, hidden ones included, enters the gradient with the weight
+        ``D ** -length_power``. With 0 the longest documents decide, with 1 all count the same.
 
     batch_size : int or "auto", default="auto"
         Documents per mini-batch. ``"auto"`` is a hundredth of the documents, but at least 10 and at
@@ -143,7 +153,8 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         One entry per epoch, measured on at most 1000 documents of the training data:
         ``"reconstruction_error"`` (cross-entropy of the words of a document under the distribution
         of one deterministic pass up and down, nats per word; this is not the perplexity),
-        ``"free_energy"`` (nats, divided by the number of words, averaged over documents),
+        ``"free_energy"`` (nats, divided by the number of words, averaged over documents;
+        variational with hidden words, as are topics after `n_mean_field_steps`),
         ``"mean_hidden_activity"``, ``"weight_norm"`` (of shape (n_epochs, n_components)),
         ``"weights_moved"`` (fraction of weights that moved by more than 1e-3) and ``"epoch_time"``
         (seconds). Keys that begin with ``"validation"`` or ``"free_energy_gap"`` are NaN.
@@ -180,10 +191,19 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
     rarest one. New data must have the columns of the training data: give CountVectorizer its
     `vocabulary`, or put both in one Pipeline.
 
+    With M hidden words, a document of D words is one of ``D + M`` words of the same model, of which
+    M are summed out: ``p(words) = sum_h exp(v.(b + W h) + D a.h + M f(h)) / Z_{D + M}``, where
+    ``f(h) = a.h + log sum_k exp(b_k + W_k.h)``. `log_partition` is that of ``D + M`` words,
+    `transform` and `reconstruct` use mean field, and `free_energy`, `score_samples` and
+    `perplexity` are exact with at most 12 topics and variational otherwise. `n_hidden_words` is
+    read by all of them: to set it is to change the model.
+
     References
     ----------
     .. [1] Salakhutdinov, R. and Hinton, G. Replicated softmax: an undirected topic model.
        NIPS 2009.
+    .. [2] Srivastava, N., Salakhutdinov, R. and Hinton, G. Modeling documents with a deep
+       Boltzmann machine. UAI 2013.
 
     Examples
     --------
@@ -203,6 +223,8 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_hidden_words": [Interval(Integral, 0, None, closed="left")],
+        "n_mean_field_steps": [Interval(Integral, 0, None, closed="left"), "array-like", callable],
         "learning_rate": [
             StrOptions({"auto"}),
             Interval(Real, 0, None, closed="neither"),
@@ -239,6 +261,8 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         self,
         n_components: int = 50,
         *,
+        n_hidden_words: int = 0,
+        n_mean_field_steps: Any = 2,
         learning_rate: Any = "auto",
         momentum: Any = 0.9,
         weight_decay: float = 1e-5,
@@ -266,6 +290,8 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         random_state: Any = None,
     ) -> None:
         self.n_components = n_components
+        self.n_hidden_words = n_hidden_words
+        self.n_mean_field_steps = n_mean_field_steps
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
@@ -346,7 +372,9 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         Returns
         -------
         H : ndarray of shape (n_samples, n_components)
-            They do not sum to one: topics are there or not, each for itself.
+            They do not sum to one: topics are there or not, each for itself. With hidden words,
+            those of the mean field, in which no topic has changed by more than 1e-4 in the last
+            step (of at most 100).
         """
         return self._documents(X, lambda model, v, n_words: model.hidden_mean(v, n_words))
 

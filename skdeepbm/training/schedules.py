@@ -57,6 +57,7 @@ SCHEDULED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "learning_rate": (lambda value: 0 <= value < math.inf, "finite and not negative"),
     "momentum": (lambda value: 0 <= value < 1, "at least 0 and less than 1"),
     "n_gibbs_steps": (lambda value: 1 <= value < math.inf, "at least 1"),
+    "n_mean_field_steps": (lambda value: 0 <= value < math.inf, "at least 0"),
 }
 
 

@@ -44,6 +44,8 @@ class TrainingSettings(LoopSettings):
     centring_rate: float = 0.01
     variance_rate: float = 0.1
     length_power: float = 0.5
+    n_hidden_words: int = 0
+    n_mean_field_steps: Schedule = 1
     bias_shift: float = 0.0
     generative_weight: float = 0.01
 

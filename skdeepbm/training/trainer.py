@@ -137,12 +137,12 @@ class Trainer(ABC):
         """Learning rate, momentum and Gibbs steps of the current epoch."""
         epoch, settings = self.state.epoch, self.settings
         if self._values[0] != epoch:
-            # not every loop has Gibbs steps
+            # not every loop has all of them
             schedules = {name: getattr(settings, name, 1) for name in SCHEDULED}
             values = {name: value_at(schedules[name], epoch) for name in schedules}
             for name, value in values.items():
                 check_value(name, value, epoch)
-            rate, momentum, steps = values.values()
+            rate, momentum, steps, _ = values.values()
             self._values = (epoch, float(rate), float(momentum), int(steps))
         return self._values[1:]
 

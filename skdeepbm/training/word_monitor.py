@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from skdeepbm.backends import Array
+from skdeepbm.models.over_replicated import OverReplicatedSoftmax
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.training.monitor import norm_and_movement
 
 
-def _per_word(model: ReplicatedSoftmax, v: Array) -> tuple[Array, Array, Array]:
-    """Lengths, cross-entropy and free energy of a word in each document that has words."""
+def _per_word(
+    model: ReplicatedSoftmax | OverReplicatedSoftmax, v: Array
+) -> tuple[Array, Array, Array]:
+    """Topics, cross-entropy and free energy of a word in each document that has words."""
     xp = model.backend.xp
     n_words = xp.sum(v, axis=1)
     kept = np.flatnonzero(model.backend.to_host(n_words) > 0)
@@ -22,17 +25,23 @@ def _per_word(model: ReplicatedSoftmax, v: Array) -> tuple[Array, Array, Array]:
     a = model.word_input(h) + model.visible.bias
     log_p = a - xp.expand_dims(model.backend.logsumexp(a, axis=1), axis=1)
     entropy = -xp.sum(v * log_p, axis=1) / n_words
+    if isinstance(model, OverReplicatedSoftmax):
+        return h, entropy, model.variational_free_energy(v, n_words, h) / n_words
     return h, entropy, model.free_energy(v, n_words) / n_words
 
 
 def measure_words(
-    model: ReplicatedSoftmax, v: Array, previous_weights: Array, held_out: Array | None = None
+    model: ReplicatedSoftmax | OverReplicatedSoftmax,
+    v: Array,
+    previous_weights: Array,
+    held_out: Array | None = None,
 ) -> dict[str, Any]:
     """One entry of the history.
 
     Parameters
     ----------
-    model : ReplicatedSoftmax
+    model : ReplicatedSoftmax or OverReplicatedSoftmax
+        With hidden words, free energies are variational.
     v : array of shape (n_rows, n_words_in_vocabulary)
         Dense counts.
     previous_weights : array of shape (n_words_in_vocabulary, n_hidden)

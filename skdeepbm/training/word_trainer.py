@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from skdeepbm.backends import Array
+from skdeepbm.models.over_replicated import OverReplicatedSoftmax
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.training.batches import Batch
 from skdeepbm.training.penalties import constrain_norm, sparsity_gradient
+from skdeepbm.training.schedules import value_at
 from skdeepbm.training.settings import TrainingSettings, TrainingState
 from skdeepbm.training.trainer import Trainer
 from skdeepbm.training.word_monitor import measure_words
@@ -53,6 +55,7 @@ class WordTrainer(Trainer):
         backend = model.backend
         super().__init__(backend, settings, state, seed)
         self.model = model
+        self.of_documents = self._of_documents()
         dtype = model.weights.dtype
         self.negative = WORD_PHASES[settings.algorithm](
             model, settings, state.chains, state.memory, self.stream
@@ -92,29 +95,40 @@ class WordTrainer(Trainer):
         self.negative.restore_chains(chains)
 
     def measure(self, watched: Any, before: dict[str, Array], held_out: Any) -> dict:
-        return measure_words(self.model, watched, before["weights"], held_out)
+        return measure_words(self.of_documents, watched, before["weights"], held_out)
+
+    def _of_documents(self) -> ReplicatedSoftmax | OverReplicatedSoftmax:
+        """The model of visible words, with the mean field of this epoch."""
+        n_hidden_words = self.settings.n_hidden_words
+        if not n_hidden_words:
+            return self.model
+        n_steps = int(value_at(self.settings.n_mean_field_steps, self.state.epoch))
+        return OverReplicatedSoftmax(self.model, n_hidden_words, 0.0, n_steps)
 
     def step(self, batch: Batch) -> None:
-        model, backend, settings = self.model, self.backend, self.settings
+        backend, settings = self.backend, self.settings
         rate, momentum, n_steps = self.scheduled()
+        self.of_documents = self._of_documents()
         self.count()
         v, n_words = documents(backend, batch)
         if not n_words.size:
             return
         gain = self.optimizer.gain(rate)
-        h0 = model.hidden_mean(v, model.lengths(n_words))
-        rounded = np.maximum(np.round(n_words), 1.0).astype(np.int64)
+        h0, hidden_words = inferred(self.of_documents, v, n_words)
+        rounded = np.maximum(np.round(n_words), 1.0).astype(np.int64) + settings.n_hidden_words
         fantasy = self.negative.run(h0, rounded, n_steps, self.stream)
 
-        weight = n_words**-settings.length_power / n_words.size
+        n_all = n_words + settings.n_hidden_words
+        weight = n_all**-settings.length_power / n_words.size
         total = self._phase(v, n_words, h0, gain * weight)
+        if hidden_words is not None:
+            n_hidden = np.full_like(n_words, settings.n_hidden_words)
+            add(total, self._phase(hidden_words, n_hidden, h0, gain * weight))
         others = fantasy.n_words.astype(np.float64)
         model_weight = others**-settings.length_power
         # as many weighted words in both phases: else the biases of all words drift together
-        model_weight *= (weight @ n_words) / (model_weight @ others)
-        terms = self._phase(fantasy.v, others, fantasy.h_mean, -gain * model_weight)
-        for sum_, term in zip(total, terms, strict=True):
-            sum_ += term
+        model_weight *= (weight @ n_all) / (model_weight @ others)
+        add(total, self._phase(fantasy.v, others, fantasy.h_mean, -gain * model_weight))
         activity = backend.xp.mean(h0, axis=0)
         if settings.sparsity_cost > 0:
             self.activity, penalty = sparsity_gradient(
@@ -126,8 +140,10 @@ class WordTrainer(Trainer):
             )
             penalty = gain * penalty
             inputs = backend.weighted_counts(v, weight)
+            if hidden_words is not None:
+                inputs = inputs + backend.weighted_counts(hidden_words, weight)
             total[0] += backend.xp.expand_dims(inputs, axis=1) * penalty
-            total[2] += float(weight @ n_words) * penalty
+            total[2] += float(weight @ n_all) * penalty
         self._ascend(total, rate, momentum, gain)
         if self.lam is not None:
             backend.follow(self.lam, activity, settings.centring_rate)
@@ -161,6 +177,32 @@ class WordTrainer(Trainer):
         update("hidden bias", model.hidden.bias, hidden, rate, momentum)
         if settings.max_norm is not None:
             constrain_norm(model, settings.max_norm)
+
+
+def add(total: list[Array], terms: list[Array]) -> None:
+    """Add arrays to others in place."""
+    for sum_, term in zip(total, terms, strict=True):
+        sum_ += term
+
+
+def inferred(
+    model: ReplicatedSoftmax | OverReplicatedSoftmax, v: Any, n_words: np.ndarray
+) -> tuple[Array, Array | None]:
+    """Expected topics of documents with words, and the hidden words that they come from, if any.
+
+    Before the first step of mean field, hidden words are distributed as the visible ones.
+    """
+    backend, lengths = model.backend, model.lengths(n_words)
+    if isinstance(model, ReplicatedSoftmax):
+        return model.hidden_mean(v, lengths), None
+    from_data, h = model.pass_up(v, lengths)
+    if not model.max_steps:
+        factor = model.lengths(model.n_hidden_words / n_words)
+        return h, backend.dense(v) * backend.xp.expand_dims(factor, axis=1)
+    words = backend.empty((n_words.size, model.visible.size), model.weights.dtype)
+    for _ in range(model.max_steps):
+        h = model.update(from_data, h, out=words)
+    return h, words
 
 
 def documents(backend: Any, batch: Batch) -> tuple[Any, np.ndarray]:

@@ -57,6 +57,7 @@ COUNTS = [
     ReplicatedSoftmax(8, n_iter=2, algorithm="pcd", optimizer="sgd", n_gibbs_steps=2),
     ReplicatedSoftmax(8, n_iter=2, optimizer="nesterov", centring=False, sparsity_cost=0.1),
     ReplicatedSoftmax(8, n_iter=2, l1_penalty=1e-3, max_norm=1.0, training_dtype="float64"),
+    ReplicatedSoftmax(8, n_iter=2, n_hidden_words=10, n_mean_field_steps=[0, 2]),
 ]
 
 
