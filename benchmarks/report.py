@@ -29,6 +29,7 @@ from benchmarks import (
     hamming,
     likelihood,
     mnist500,
+    over_replicated,
     partition,
     semantic_hashing,
     sparse,
@@ -274,6 +275,11 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
     ),
     "topics": ("Topics of newsgroups", lambda: topics.run(_quick), topics.form),
     "topics_nips": ("Topics of papers", lambda: topics.run_nips(_quick), topics.form),
+    "over_replicated": (
+        "Topics with hidden words",
+        lambda: over_replicated.run(_quick),
+        over_replicated.form,
+    ),
     "topic_speed": ("Speed of the replicated softmax", topic_speed.run, topic_speed.form),
     "autoencoder": (
         "MNIST through thirty numbers",

@@ -184,6 +184,10 @@ class WordTrainingMixin(TrainingMixin):
         if not isinstance(self.learning_rate, str):
             return self.learning_rate
         rate = _ADAM_RATE if self.optimizer == "adam" else 10.0 * _ADAM_RATE
+        # what a step of the hidden biases does to an energy grows with the number of all words
+        n_words = getattr(self, "mean_n_words_", 0.0)
+        if self.n_hidden_words and n_words:
+            rate *= n_words / (n_words + self.n_hidden_words)
         # single steps are not averaged
         return rate / 3.0 if is_step else rate
 

@@ -44,9 +44,9 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
 
     learning_rate : "auto", float, sequence or callable, default="auto"
         Step size of the ascent. ``"auto"`` is 0.003 with ``optimizer="adam"`` and 10 times that
-        with the others; `partial_fit`, which cannot average, takes a third of it. A sequence gives
-        one value per epoch, a callable is called with the epoch, counted from 0; see
-        :mod:`skdeepbm.schedules`.
+        with the others, times the share of visible words among all where some are hidden;
+        `partial_fit`, which cannot average, takes a third of it. A sequence gives one value per
+        epoch, a callable is called with the epoch, counted from 0; see :mod:`skdeepbm.schedules`.
 
     momentum : float, sequence or callable, default=0.9
         Share of the last step that is kept; `beta1` of Adam.

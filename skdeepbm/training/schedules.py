@@ -1,8 +1,9 @@
 """Hyper-parameters that change from epoch to epoch.
 
-``learning_rate``, ``momentum`` and ``n_gibbs_steps`` take a number, a sequence (one value per
-epoch, the last one for all epochs after it) or a callable of the epoch, counted from 0. The
-classes here are such callables; unlike a lambda they can be pickled, compared and printed.
+``learning_rate``, ``momentum``, ``n_gibbs_steps`` and ``n_mean_field_steps`` take a number, a
+sequence (one value per epoch, the last one for all epochs after it) or a callable of the epoch,
+counted from 0. The classes here are such callables; unlike a lambda they can be pickled, compared
+and printed.
 
 Examples
 --------

@@ -8,7 +8,9 @@ documents, which is what the perplexity measures. Centred parameters (``v - D mu
     ``dW = <(v - D mu)(h - lambda)^T>_data - <.>_model``, ``db = d<v> - dW lambda`` and
     ``da = d<D h> - dW^T mu``;
 
-the last line carries D, as the hidden bias does.
+the last line carries D, as the hidden bias does. With hidden words (Srivastava, Salakhutdinov &
+Hinton 2013) a document is its visible words and the expected hidden ones of mean field, and D
+counts both, in either phase: the step climbs the variational bound.
 """
 
 from __future__ import annotations

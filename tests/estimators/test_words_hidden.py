@@ -191,6 +191,13 @@ def test_without_hidden_words_mean_field_is_of_no_matter(documents):
     assert (replicated().fit(documents).components_ != plain.components_).all()
 
 
+def test_the_default_rate_falls_by_the_share_of_visible_words(documents):
+    mean = documents.sum() / 120
+    by_default = replicated().fit(documents)
+    by_hand = replicated(learning_rate=0.003 * mean / (mean + 20)).fit(documents)
+    np.testing.assert_allclose(by_default.components_, by_hand.components_, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("container", [lambda X: X.toarray(), sp.csr_matrix])
 @pytest.mark.parametrize("algorithm", ["pt", "cd"])
 def test_same_batches_give_the_same_parameters_as_fit(container, algorithm, documents):
