@@ -3,6 +3,8 @@
 __all__ = [
     "BackendNotAvailableError",
     "BaseRateWarning",
+    "CheckpointWarning",
+    "DamagedFileError",
     "DataRangeWarning",
     "DivergenceError",
 ]
@@ -32,3 +34,17 @@ class DataRangeWarning(UserWarning):
 
 class BaseRateWarning(UserWarning):
     """The fitted model describes the data no better than independent features do."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint is damaged and left out.
+
+    The message names the file.
+    """
+
+
+class DamagedFileError(ValueError):
+    """A file of ours was cut short or changed since it was written.
+
+    The message names the file.
+    """

@@ -9,7 +9,7 @@ import numpy as np
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import TRAINING
 from skdeepbm.estimators._counts import word_shares
-from skdeepbm.estimators._early_stopping import EarlyStopping, rises
+from skdeepbm.estimators._early_stopping import EarlyStopping, Rises
 from skdeepbm.estimators._finetuning import FinetuningRun
 from skdeepbm.estimators._finetuning_settings import (
     autoencoder_rate,
@@ -52,7 +52,8 @@ class AutoencoderRun(FinetuningRun):
             sparsity_target=estimator.sparsity_target,
             sparsity_cost=estimator.sparsity_cost if sparse_layers else 0.0,
         )
-        self.trainer = trainer(self.network(), own, self.state, self.seed, self.targets())
+        targets = self.targets()
+        self.build(lambda: trainer(self.network(), own, self.state, self.seed, targets))
 
     def starting_rate(self) -> float:
         return autoencoder_rate(self.settings, int(self.X.shape[1]), self.estimator.visible)
@@ -72,7 +73,7 @@ class AutoencoderRun(FinetuningRun):
         if not self.settings.early_stopping:
             return None
         return EarlyStopping(
-            rises(lambda entry: -entry["validation_loss"]),
+            Rises(lambda entry: -entry["validation_loss"]),
             self.settings.n_iter_no_change,
             self.trainer.copies,
             self.trainer.restore,

@@ -19,6 +19,7 @@ from skdeepbm.estimators._layers import (
     units_of,
     upward_arrays,
 )
+from skdeepbm.estimators._stage import Stage
 from skdeepbm.estimators.finetuning import Backprop
 from skdeepbm.models.network import Network
 from skdeepbm.training.start import column_moments, glorot_weights
@@ -51,7 +52,9 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
         with self._untouched_if_bad():
             X = self._check(backend, X, going_on, None)
             context = self._init_callback_context(max_subtasks=None)
+            stage = Stage(self, backend, context, going_on, has_epochs=False)
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            stage.take_seed()
             if not going_on:
                 self._grow(backend, X, context)
         settings = self._settings(self.finetuning, FINETUNING)

@@ -9,6 +9,7 @@ import numpy as np
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import TRAINING
 from skdeepbm.estimators._finetuning import FinetuningRun
+from skdeepbm.models.dbm import DBM
 from skdeepbm.models.units import UNITS
 from skdeepbm.training import DBMSettings, DBMTrainer, TrainingState
 
@@ -26,8 +27,13 @@ class DBMRun(FinetuningRun):
         variance = getattr(estimator, "log_variance_visible_", None)
         if self.is_new and variance is not None:
             self.state.log_variance_floor = np.asarray(variance) + np.log(1e-3)
-        dbm = estimator._model(backend, self.dtype, copy_arrays=True)
-        self.trainer = DBMTrainer(dbm, self._own_settings(), self.state, self.seed)
+        own = self._own_settings()
+
+        def dbm() -> DBM:
+            found: DBM = estimator._model(backend, self.dtype, copy_arrays=True)
+            return found
+
+        self.build(lambda: DBMTrainer(dbm(), own, self.state, self.seed))
 
     def _own_settings(self) -> DBMSettings:
         """Hyper-parameters of training, none of them "auto"."""

@@ -15,6 +15,7 @@ from skdeepbm.estimators._dbm_run import DBMRun
 from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._layers import fit_layer, make_layers
+from skdeepbm.estimators._stage import Stage
 from skdeepbm.estimators._validation import (
     check_data,
     repair_range,
@@ -50,7 +51,9 @@ class DBMTrainingMixin(DBMModelMixin):
         with self._untouched_if_bad():
             X = self._check(backend, X, going_on, self.n_iter)
             context = self._init_callback_context(max_subtasks=None)
+            stage = Stage(self, backend, context, going_on, has_epochs=False)
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            stage.take_seed()
             if not going_on:
                 self._grow(backend, X, context)
         run = DBMRun(self, backend, X, self.n_iter)

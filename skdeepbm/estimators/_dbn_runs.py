@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skdeepbm.backends import Backend, owner_of
-from skdeepbm.estimators._early_stopping import EarlyStopping, rises
+from skdeepbm.estimators._early_stopping import EarlyStopping, Rises
 from skdeepbm.estimators._finetuning import FinetuningRun
 from skdeepbm.estimators._finetuning_settings import (
     backprop_trainer,
@@ -18,6 +18,8 @@ from skdeepbm.estimators._finetuning_settings import (
 )
 from skdeepbm.estimators._labels import one_hot
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
+from skdeepbm.models.belief_net import BeliefNet
+from skdeepbm.models.network import Network
 from skdeepbm.training.wake_sleep import WakeSleepTrainer
 from skdeepbm.training.wake_sleep_settings import WakeSleepSettings
 
@@ -46,17 +48,22 @@ class BackpropRun(FinetuningRun):
             X = backend.take_rows(X, labelled) if owner_of(X) is backend else X[labelled]
             codes = codes[labelled]
         super().__init__(estimator, settings, backend, X, n_epochs)
-        network = estimator._model(backend, self.dtype, copy_arrays=True)
         if settings.early_stopping and n_epochs is not None:
             self.held_out = held_out_rows(estimator, settings, X, codes)
         trainer, own = backprop_trainer(settings, codes.size, self.rate)
-        self.trainer = trainer(network, own, self.state, self.seed, _targets(codes, self))
+        targets = _targets(codes, self)
+
+        def network() -> Network:
+            found: Network = estimator._model(backend, self.dtype, copy_arrays=True)
+            return found
+
+        self.build(lambda: trainer(network(), own, self.state, self.seed, targets))
 
     def early_stopping(self) -> EarlyStopping | None:
         if not self.settings.early_stopping:
             return None
         return EarlyStopping(
-            rises(lambda entry: -entry["validation_error"]),
+            Rises(lambda entry: -entry["validation_error"]),
             self.settings.n_iter_no_change,
             self.trainer.copies,
             self.trainer.restore,
@@ -96,8 +103,13 @@ class WakeSleepRun(FinetuningRun):
         given = {name: getattr(settings, name) for name in known}
         given |= {"learning_rate": self.rate, "batch_size": rows_per_batch(settings, codes.size)}
         own = WakeSleepSettings(**given)
-        net = estimator._belief_net(backend, self.dtype, copy_arrays=True)
-        self.trainer = WakeSleepTrainer(net, own, self.state, self.seed, _targets(codes, self))
+        targets = _targets(codes, self)
+
+        def net() -> BeliefNet:
+            found: BeliefNet = estimator._belief_net(backend, self.dtype, copy_arrays=True)
+            return found
+
+        self.build(lambda: WakeSleepTrainer(net(), own, self.state, self.seed, targets))
 
     def arrays(self) -> dict[str, Any]:
         net = self.trainer.net

@@ -14,6 +14,7 @@ from skdeepbm.estimators._dbn_runs import BackpropRun, WakeSleepRun
 from skdeepbm.estimators._finetuning_settings import check_finetuning
 from skdeepbm.estimators._labels import encode_labels, replicated_rows
 from skdeepbm.estimators._layers import layer_sizes
+from skdeepbm.estimators._stage import Stage
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
 
 FINETUNING = {"backprop": Backprop, "wake-sleep": WakeSleep}
@@ -43,7 +44,10 @@ class DBNTrainingMixin(DBNLayersMixin):
             n_epochs = None if settings is None else settings.n_iter
             check_finetuning(self, settings, rows, codes, self._epoch(settings), n_epochs)
             context = self._init_callback_context(max_subtasks=None)
+            stage = Stage(self, backend, context, going_on, False, sample_weight)
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            if stage.take_seed():
+                layers = self._layers()
             if not going_on or settings is None:
                 if going_on:
                     layers = self._renewed(layers)

@@ -45,7 +45,26 @@ class EarlyStopping:
             self.best, self.n_worse = self.copies(), 0
         else:
             self.n_worse += 1
+        return self.is_over
+
+    @property
+    def is_over(self) -> bool:
+        """Whether training has stopped."""
         return self.n_worse >= self.patience
+
+    def state(self, host: Callable[[Any], Any]) -> dict[str, Any]:
+        """What :meth:`load` goes on from; ``host`` brings an array to the host."""
+        best = None if self.best is None else {k: host(v) for k, v in self.best.items()}
+        score = getattr(self.is_better, "best", None)
+        return {"best": best, "n_worse": self.n_worse, "score": score}
+
+    def load(self, state: dict[str, Any], asarray: Callable[[Any], Any]) -> None:
+        """Go on from what :meth:`state` returned; ``asarray`` is the inverse of its ``host``."""
+        best = state["best"]
+        self.best = None if best is None else {k: asarray(v) for k, v in best.items()}
+        self.n_worse = state["n_worse"]
+        if isinstance(self.is_better, Rises):
+            self.is_better.best = state["score"]
 
     def finish(self) -> None:
         """Go back to the parameters of the best epoch, if the last one was not the best."""
@@ -53,17 +72,16 @@ class EarlyStopping:
             self.restore(self.best)
 
 
-def rises(score: Callable[[Entry], float]) -> Callable[[Entry], bool]:
+class Rises:
     """Better is an epoch whose score is higher than ever before."""
-    best = float("-inf")
 
-    def is_better(entry: Entry) -> bool:
-        nonlocal best
-        value = score(entry)
-        better, best = value > best, max(value, best)
+    def __init__(self, score: Callable[[Entry], float]) -> None:
+        self.score, self.best = score, float("-inf")
+
+    def __call__(self, entry: Entry) -> bool:
+        value = self.score(entry)
+        better, self.best = value > self.best, max(value, self.best)
         return better
-
-    return is_better
 
 
 def has_small_gap(entry: Entry) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from skdeepbm.estimators._base import TRAINING, host_dtype
 from skdeepbm.estimators._early_stopping import EarlyStopping
 from skdeepbm.estimators._finetuning_settings import classifier_rate, learning_rate
 from skdeepbm.estimators._fitting import EpochHooks
+from skdeepbm.estimators._stage import Stage
 from skdeepbm.exceptions import DivergenceError
 from skdeepbm.training import Rows, TrainingState
 from skdeepbm.training.optimizers import OPTIMIZERS
@@ -56,6 +58,11 @@ class FinetuningRun(ABC):
         self.seed = np.random.SeedSequence(estimator._entropy, spawn_key=self.seed_key())
         self.held_out: np.ndarray | None = None
         self.entries: list[dict[str, Any]] = []
+        self._make: Callable[[], Any]
+
+    def build(self, make: Callable[[], Any]) -> None:
+        """Set the trainer, made of the estimator's arrays and of what ``state`` is now."""
+        self._make, self.trainer = make, make()
 
     def saved_state(self) -> TrainingState | None:
         """What to go on from; it is not changed."""
@@ -95,13 +102,19 @@ class FinetuningRun(ABC):
         """Train for the epochs of the settings, as a task of the estimator's callbacks."""
         estimator, n_iter = self.estimator, self.settings.n_iter
         task = context.subcontext(task_name=self.task_name, max_subtasks=n_iter)
+        stage = Stage(estimator, self.backend, task)
         task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+        if stage.saved is not None:
+            self.state = stage.state()
+            self.trainer = self._make()
         stopping = self.early_stopping()
+        stage.begin(self.trainer, stopping)
         hooks = EpochHooks(
-            estimator, task, X, y, self.public_arrays, self.describe, early_stopping=stopping
+            estimator, task, X, y, self.public_arrays, self.describe, stage, stopping
         )
         try:
-            self.run(Rows(self.backend, self.X, self.dtype), hooks)
+            if not stage.is_finished:
+                self.run(Rows(self.backend, self.X, self.dtype), hooks)
         except DivergenceError as error:
             raise DivergenceError(f"{self.where()}: {error}") from error
         finally:
@@ -112,6 +125,7 @@ class FinetuningRun(ABC):
         task.call_on_fit_task_end(
             estimator=estimator, X=X, y=y, reconstruction_attributes=self.public_arrays
         )
+        stage.end()
 
     def run(self, rows: Rows, hooks: EpochHooks) -> None:
         self.trainer.run(rows, self.settings.n_iter, hooks, self.held_out)
@@ -140,7 +154,7 @@ class FinetuningRun(ABC):
         estimator = self.estimator
         for name, value in self.arrays().items():
             setattr(estimator, name, value)
-        estimator._training = self.trainer.save_state()
+        estimator._training = copy.copy(self.trainer.save_state())
         estimator._fit_backend = self.backend.name
         found = {
             name: np.array([entry[name] for entry in entries]) for name in (entries or [{}])[0]

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from skdeepbm.estimators._early_stopping import EarlyStopping
+from skdeepbm.estimators._stage import Stage
 from skdeepbm.estimators._validation import user_level
 from skdeepbm.exceptions import BaseRateWarning
 
@@ -27,6 +28,8 @@ class EpochHooks:
         Returns the public fitted arrays of the model in training; None where they make no model.
     describe : callable
         What a printed line says of an entry of the history.
+    stage : Stage
+        Whose history it is.
     early_stopping : EarlyStopping or None, default=None
     """
 
@@ -38,12 +41,13 @@ class EpochHooks:
         y: Any,
         fitted_arrays: Callable[[], dict | None],
         describe: Callable[[dict[str, Any]], str],
+        stage: Stage,
         early_stopping: EarlyStopping | None = None,
     ) -> None:
         self.early_stopping = early_stopping
         self.estimator, self.context, self.X, self.y = estimator, context, X, y
         self.fitted_arrays, self.describe = fitted_arrays, describe
-        self.entries: list[dict[str, Any]] = []
+        self.entries = stage.entries
         self._epoch_context: Any = None
         self._begin = 0.0
 

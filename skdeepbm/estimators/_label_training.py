@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import host_dtype
-from skdeepbm.estimators._early_stopping import Entry, rises
+from skdeepbm.estimators._early_stopping import Entry, Rises
 from skdeepbm.estimators._labels import LabelledData, encode_labels, replicated_rows
 from skdeepbm.estimators._rbm_training import RBMTrainingMixin
 from skdeepbm.models import RBM
@@ -187,7 +187,7 @@ class LabelTrainingMixin(RBMTrainingMixin):
             )
 
     def _is_better(self, trainer: Any, rows: Rows, held_out: Any) -> Callable[[Entry], bool]:
-        return rises(lambda entry: -entry[f"validation_{self.early_stopping}"])
+        return Rises(lambda entry: -entry[f"validation_{self.early_stopping}"])
 
     def _printed(self, trainer: Any, rows: Rows, among: np.ndarray | None = None) -> float | None:
         return None

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import TRAINING, host_dtype, put
 from skdeepbm.estimators._counts import check_counts, word_shares
-from skdeepbm.estimators._early_stopping import Entry, rises
+from skdeepbm.estimators._early_stopping import Entry, Rises
 from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._training import TrainingMixin
@@ -251,7 +251,7 @@ class ShallowTrainingMixin(TrainingMixin):
         return None
 
     def _is_better(self, trainer: Any, rows: Rows, held_out: Any) -> Callable[[Entry], bool]:
-        return rises(lambda entry: -float(entry[f"validation_{self.early_stopping}"]))
+        return Rises(lambda entry: -float(entry[f"validation_{self.early_stopping}"]))
 
     def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
         def mean_error(entry: dict[str, Any]) -> float:

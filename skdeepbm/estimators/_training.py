@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -10,8 +11,9 @@ import numpy as np
 
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import VALIDATION, BoltzmannBase, host_dtype
-from skdeepbm.estimators._early_stopping import EarlyStopping, Entry, has_small_gap, rises
+from skdeepbm.estimators._early_stopping import EarlyStopping, Entry, Rises, has_small_gap
 from skdeepbm.estimators._fitting import EpochHooks
+from skdeepbm.estimators._stage import Stage
 from skdeepbm.exceptions import DivergenceError
 from skdeepbm.training import Rows, Trainer, TrainingState
 from skdeepbm.training.monitor import MEASURES
@@ -83,7 +85,7 @@ class TrainingMixin(BoltzmannBase):
         """When early stopping keeps an epoch."""
         if self.early_stopping == "free_energy_gap":
             return has_small_gap
-        return rises(lambda _: float(self._printed(trainer, rows, held_out) or 0.0))
+        return Rises(lambda _: float(self._printed(trainer, rows, held_out) or 0.0))
 
     def _rows_per_batch(self, n_rows: int) -> int:
         """Size of the batches that `fit` makes of so many rows."""
@@ -97,15 +99,17 @@ class TrainingMixin(BoltzmannBase):
         with self._untouched_if_bad():
             data = self._check_labelled(backend, X, y, going_on, self.n_iter, **options)
             n_batches = -(-data.shape[0] // self._rows_per_batch(data.shape[0]))
+            X, weight = self._features(data), options.get("sample_weight")
+            context = self._init_callback_context(max_subtasks=self.n_iter)
+            stage = Stage(self, backend, context, going_on, sample_weight=weight)
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             if not going_on:
                 self._start(backend, data, n_batches)
             else:
                 self._resume(n_batches)
+        self._take_over(stage)
         trainer = self._trainer(backend, data, self.n_iter)
         rows = self._rows(backend, data, host_dtype(trainer.parameters()["weights"]))
-        X = self._features(data)
-        context = self._init_callback_context(max_subtasks=self.n_iter)
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         held_out = self._held_out_rows(rows)
         stopping = None
         if self.early_stopping is not None:
@@ -115,6 +119,7 @@ class TrainingMixin(BoltzmannBase):
                 trainer.copies,
                 trainer.restore,
             )
+        stage.begin(trainer, stopping)
         hooks = EpochHooks(
             self,
             context,
@@ -122,10 +127,12 @@ class TrainingMixin(BoltzmannBase):
             y,
             fitted_arrays=lambda: self._fitted_arrays(trainer),
             describe=lambda entry: self._described(entry, self._printed(trainer, rows)),
+            stage=stage,
             early_stopping=stopping,
         )
         try:
-            trainer.run(rows, self.n_iter, hooks, held_out)
+            if not stage.is_finished:
+                trainer.run(rows, self.n_iter, hooks, held_out)
         except DivergenceError as error:
             raise DivergenceError(f"{type(self).__name__}: {error}") from error
         finally:
@@ -136,6 +143,7 @@ class TrainingMixin(BoltzmannBase):
         context.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes=lambda: self._fitted_arrays(trainer)
         )
+        stage.end()
         self._warn_of_base_rate(hooks.entries, rows.n_rows)
 
     def _partial_fit(self, X: Any, y: Any = None, **options: Any) -> None:
@@ -250,6 +258,18 @@ class TrainingMixin(BoltzmannBase):
             self.__dict__.pop("h_samples_", None)
             self._adopt(n_batches, self._data_variance)
 
+    def _take_over(self, stage: Stage) -> None:
+        """What a trainer is made of, where the fit goes on from a checkpoint."""
+        if not stage.take_seed():
+            return
+        self._training = stage.state()
+        # of another fit in this process
+        for name in ("h_samples_", "_algorithm"):
+            self.__dict__.pop(name, None)
+        if self._training.chains is not None:
+            self.h_samples_ = self._training.chains
+            self._training.chains = None
+
     def _weights_shape(self) -> tuple[int, ...]:
         """Shape of the weights in training."""
         return np.shape(self.components_)[::-1]
@@ -283,7 +303,7 @@ class TrainingMixin(BoltzmannBase):
         """
         for name, array in self._fitted_arrays(trainer).items():
             setattr(self, name, array)
-        self._training = trainer.save_state()
+        self._training = copy.copy(trainer.save_state())
         if self._training.chains is not None:
             self.h_samples_ = self._training.chains.astype(self.components_.dtype)
             self._training.chains = None

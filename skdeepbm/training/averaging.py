@@ -6,6 +6,10 @@ is much nearer to it than any of them.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from skdeepbm.backends import Array, Backend
 
 
@@ -38,6 +42,17 @@ class Average:
                 self.mean[name] = self.backend.xp.asarray(array, copy=True)
             else:
                 self.mean[name] += (array - self.mean[name]) / self.n_averaged
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What :meth:`load` goes on from, on the host."""
+        host = {name: np.array(self.backend.to_host(mean)) for name, mean in self.mean.items()}
+        return {"n_seen": self.n_seen, "n_averaged": self.n_averaged, "mean": host}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what :attr:`state` returned."""
+        self.n_seen, self.n_averaged = state["n_seen"], state["n_averaged"]
+        self.mean = {k: self.backend.asarray(np.array(v)) for k, v in state["mean"].items()}
 
     def store(self, parameters: dict[str, Array]) -> None:
         """Put the means in the place of the parameters, if there are any."""

@@ -77,6 +77,11 @@ class SolverTrainer(BackpropTrainer):
 
     settings: SolverSettings
 
+    @property
+    def is_resumable(self) -> bool:
+        # what SciPy has seen of the curvature is not at hand
+        return self.settings.n_line_searches is not None
+
     def step(self, batch: Batch) -> None:
         n_iterations = self.settings.n_line_searches or 1
         self._minimise(lambda: (batch,), batch.n_rows, n_iterations)

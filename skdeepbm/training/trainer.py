@@ -64,6 +64,9 @@ class Trainer(ABC):
         self._shuffle = np.random.Generator(bits)
         self.optimizer = OPTIMIZERS[settings.optimizer](backend, state.optimizer)
         self._values = (-1, 0.0, 0.0, 1)
+        self._average = Average(backend, 0, 0.0)
+        self._resumed: dict[str, Any] | None = None
+        self._is_over = False
 
     # -- what a model adds ---------------------------------------------------------------
 
@@ -133,6 +136,34 @@ class Trainer(ABC):
         state.shuffle = dict(self._shuffle.bit_generator.state)
         return state
 
+    @property
+    def is_resumable(self) -> bool:
+        """Whether :meth:`run` can go on from the end of an epoch."""
+        return True
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that :meth:`run` needs to go on from the end of an epoch, on the host."""
+        found = {name: self.backend.to_host(array) for name, array in self.parameters().items()}
+        return {
+            "parameters": {name: np.array(array) for name, array in found.items()},
+            "state": dict(vars(self.save_state())),
+            "average": self._average.state,
+        }
+
+    def resume(self, snapshot: dict[str, Any], is_over: bool = False) -> None:
+        """Let the next :meth:`run` go on from a snapshot.
+
+        Parameters
+        ----------
+        snapshot : dict
+            Of a trainer with the same settings; this one was made with its ``state``.
+        is_over : bool, default=False
+            Whether there is no epoch left to do.
+        """
+        for name, array in self.parameters().items():
+            self.backend.store(self.backend.asarray(snapshot["parameters"][name]), array)
+        self._resumed, self._is_over = snapshot, is_over
+
     def scheduled(self) -> tuple[float, float, int]:
         """Learning rate, momentum and Gibbs steps of the current epoch."""
         epoch, settings = self.state.epoch, self.settings
@@ -191,9 +222,13 @@ class Trainer(ABC):
         state.n_batches, state.batch = -(-trained.size // size), 0
         order = trained
         watched = self.watch(rows, trained)
-        average = Average(self.backend, n_epochs, self.settings.averaging)
+        average = self._average = Average(self.backend, n_epochs, self.settings.averaging)
+        stop = False
+        if self._resumed is not None:
+            average.load(self._resumed["average"])
+            stop, self._resumed = self._is_over, None
         with self.backend.quiet():
-            for _ in range(n_epochs):
+            while average.n_seen < n_epochs and not stop:
                 hooks.epoch_begin()
                 begin = time.perf_counter()
                 if self.settings.shuffle:
@@ -203,8 +238,7 @@ class Trainer(ABC):
                 entry = self.measure(watched, before, kept)
                 average.add(self.parameters())
                 entry["epoch_time"] = time.perf_counter() - begin
-                if hooks.epoch_end(entry):
-                    break
+                stop = hooks.epoch_end(entry)
             average.store(self.parameters())
 
     def update(self, batch: Batch) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Files that are there as a whole or not at all, and tell when they were changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from skdeepbm.exceptions import DamagedFileError
+
+
+def sealed(kind: str, body: bytes) -> bytes:
+    """Bytes behind a line with what they are and their SHA-256."""
+    digest = hashlib.sha256(body).hexdigest()
+    return f"skdeepbm {kind} {digest}\n".encode() + body
+
+
+def unsealed(kind: str, data: bytes) -> bytes:
+    """The bytes that :func:`sealed` was given.
+
+    Raises
+    ------
+    DamagedFileError
+        If ``data`` is not exactly what it returned.
+    """
+    head, _, body = data.partition(b"\n")
+    start = f"skdeepbm {kind} ".encode()
+    if not head.startswith(start):
+        raise DamagedFileError(f"it is no skdeepbm {kind}, or its beginning is damaged")
+    if head[len(start) :] != hashlib.sha256(body).hexdigest().encode():
+        raise DamagedFileError("its checksum is wrong: it was cut short or changed")
+    return body
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that is old or new as a whole, whenever the process or the machine ends."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    if hasattr(os, "O_DIRECTORY"):
+        # the name is on the disk only with the folder
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,102 @@
+"""What a fit depends on, in a form that can be compared with that of another fit."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import joblib
+import numpy as np
+import scipy.sparse as sp
+
+from skdeepbm import __version__
+from skdeepbm.backends import owner_of
+from skdeepbm.estimators._stage import Stage
+
+#: hyper-parameters that change nothing of the result
+_IGNORED = ("verbose",)
+
+
+def fingerprint(estimator: Any, stage: Stage, X: Any, y: Any) -> dict[str, str]:
+    """What decides the result of a fit, each as text that is the same for the same value."""
+    found = {
+        "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__}",
+        "version of skdeepbm": __version__,
+        "backend": stage.backend.name,
+        "X": _data(X),
+        "y": _data(y),
+        "sample_weight": _data(stage.sample_weight),
+        "fitted arrays it goes on from": "none",
+    }
+    if stage.going_on:
+        found["fitted arrays it goes on from"] = _hash(_fitted(estimator))
+    for name, value in estimator.get_params(deep=False).items():
+        if name not in _IGNORED:
+            found[name] = _described(value)
+    return found
+
+
+def differences(now: dict[str, str], then: dict[str, str]) -> str:
+    """What differs, in words; empty if nothing does."""
+    names = [name for name in {**now, **then} if now.get(name) != then.get(name)]
+    return "; ".join(_difference(name, now.get(name), then.get(name)) for name in names)
+
+
+def _difference(name: str, now: str | None, then: str | None) -> str:
+    if max(len(now or ""), len(then or "")) > 60 or "#" in f"{now}{then}":
+        return f"{name} is another"
+    return f"{name} is {now} and was {then}"
+
+
+def _data(value: Any) -> str:
+    """Of rows, targets or weights: the values, whatever container they come in."""
+    if value is None:
+        return "none"
+    owner = owner_of(value)
+    if owner is not None:
+        value = owner.to_host(value)
+    if sp.issparse(value):
+        value = value.tocsr()
+        return _hash((value.shape, value.data, value.indices, value.indptr))
+    array = np.asarray(value)
+    if array.dtype == object:
+        return _hash(repr(array.tolist()))
+    return _hash(np.ascontiguousarray(array))
+
+
+def _fitted(value: Any) -> Any:
+    """What a fitted estimator, or one in a list, has learned; no history, which has times."""
+    if isinstance(value, list):
+        return [_fitted(item) for item in value]
+    if not hasattr(value, "get_params"):
+        return value
+    return {
+        name: _fitted(item)
+        for name, item in vars(value).items()
+        if (name.endswith("_") and "history" not in name) or name in ("_training", "_entropy")
+    }
+
+
+def _hash(value: Any) -> str:
+    return f"#{joblib.hash(value)}"
+
+
+def _described(value: Any) -> str:
+    """Of a hyper-parameter."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    if hasattr(value, "get_params"):
+        inner = {k: _described(v) for k, v in value.get_params(deep=False).items()}
+        for name in _IGNORED:
+            inner.pop(name, None)
+        return f"{type(value).__qualname__}({', '.join(f'{k}={v}' for k, v in inner.items())})"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_described(item) for item in value)}]"
+    if isinstance(value, np.random.RandomState):
+        # where it stands is another matter: the seed drawn from it is part of a checkpoint
+        return "a RandomState"
+    if hasattr(value, "__code__"):
+        parts = (value.__code__.co_code, value.__code__.co_consts, value.__defaults__)
+        code = hashlib.sha256(repr(parts).encode()).hexdigest()
+        return f"{value.__module__}.{value.__qualname__} #{code}"
+    return f"{type(value).__qualname__} {_hash(value)}"

@@ -1,0 +1,76 @@
+"""Archives give back what they were given, and damage is never taken for data."""
+
+import numpy as np
+import pytest
+
+from skdeepbm._files import sealed, unsealed, write_atomically
+from skdeepbm.callbacks._archive import pack, unpack
+from skdeepbm.exceptions import DamagedFileError
+
+TREE = {
+    "array": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "empty": np.empty((0, 3), dtype=np.int64),
+    "words": [np.uint64(2**64 - 1), 2**128 + 1, -0.0, float("nan"), float("-inf"), 0.1 + 0.2],
+    "rest": (None, True, "text", {}, [], ()),
+    "nested": {"a": [{"b": (np.float32(1.5), np.array(2.5))}]},
+}
+
+
+def _same(a, b):
+    assert type(a) is type(b)
+    if isinstance(a, dict):
+        assert list(a) == list(b)
+        for key in a:
+            _same(a[key], b[key])
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b)
+        for x, y in zip(a, b, strict=True):
+            _same(x, y)
+    elif isinstance(a, np.ndarray | np.generic | float):
+        x, y = np.asarray(a), np.asarray(b)
+        assert (x.dtype, x.shape, x.tobytes()) == (y.dtype, y.shape, y.tobytes())
+    else:
+        assert a == b
+
+
+def test_an_archive_gives_back_what_it_was_given():
+    _same(unpack(pack(TREE)), TREE)
+
+
+@pytest.mark.parametrize("tree", [{1: 2}, {"a": object()}, [{"a": {2}}], np.array([object()])])
+def test_what_is_no_data_is_refused(tree):
+    with pytest.raises((TypeError, ValueError)):
+        pack(tree)
+
+
+def test_every_cut_and_every_changed_byte_is_detected():
+    data = sealed("test", pack({"a": np.arange(3)}))
+    assert unsealed("test", data) == pack({"a": np.arange(3)})
+    for n in range(len(data)):
+        with pytest.raises(DamagedFileError):
+            unsealed("test", data[:n])
+        changed = bytearray(data)
+        changed[n] ^= 1 << (n % 8)
+        with pytest.raises(DamagedFileError):
+            unsealed("test", bytes(changed))
+    for other in (data + b"\0", b"", b"\n", sealed("other", b"")):
+        with pytest.raises(DamagedFileError):
+            unsealed("test", other)
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+    with monkeypatch.context() as patch:
+
+        def fail(*args):
+            raise OSError("no space left")
+
+        patch.setattr("os.fsync", fail)
+        with pytest.raises(OSError, match="no space"):
+            write_atomically(path, b"new and longer")
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"

@@ -1,0 +1,453 @@
+"""Fits that were interrupted and went on equal those that were not, bit for bit."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+from skdeepbm import (
+    DBM,
+    Backprop,
+    ClassificationRBM,
+    DBNClassifier,
+    DeepAutoencoder,
+    RBMTransformer,
+    ReplicatedSoftmax,
+    ShallowAutoencoder,
+    WakeSleep,
+)
+from skdeepbm.callbacks import Checkpoint
+from skdeepbm.exceptions import CheckpointWarning
+
+
+def _rbm(**settings):
+    return RBMTransformer(**{"n_components": 6, "n_iter": 4, "random_state": 0, **settings})
+
+
+def _layer(**settings):
+    return RBMTransformer(n_iter=2, batch_size=20, **settings)
+
+
+#: maker and kind of data of each
+CASES = {
+    "cd": (_rbm, "images"),
+    "momentum schedule": (lambda: _rbm(momentum=[0.5, 0.5, 0.9, 0.9]), "images"),
+    "pcd": (lambda: _rbm(algorithm="pcd", optimizer="adam", batch_size=20), "images"),
+    "fpcd": (lambda: _rbm(algorithm="fpcd", sparsity_cost=0.1), "images"),
+    "pt": (lambda: _rbm(algorithm="pt", batch_size=20, n_temperatures=3), "images"),
+    "averaging": (lambda: ReplicatedSoftmax(3, n_iter=4, averaging=0.5, random_state=0), "words"),
+    "chains of words": (
+        lambda: ReplicatedSoftmax(3, n_iter=4, algorithm="pcd", random_state=0),
+        "words",
+    ),
+    "gaussian": (lambda: _rbm(visible="gaussian", training_dtype=None), "real"),
+    "early stopping": (
+        lambda: _rbm(
+            n_iter=6,
+            learning_rate=1.0,
+            validation_fraction=0.2,
+            early_stopping="pseudo_likelihood",
+            n_iter_no_change=2,
+        ),
+        "images",
+    ),
+    "sparse": (_rbm, "sparse"),
+    "labels": (lambda: ClassificationRBM(6, n_iter=4, random_state=0), "labels"),
+    "hybrid": (
+        lambda: ClassificationRBM(6, n_iter=4, objective="hybrid", algorithm="pcd", random_state=0),
+        "labels",
+    ),
+    "shallow": (
+        lambda: ShallowAutoencoder(6, n_iter=4, corruption="masking", random_state=0),
+        "images",
+    ),
+    "dbn": (
+        lambda: DBNClassifier(
+            (8, 6),
+            rbm=_layer(),
+            finetuning=Backprop(n_iter=3, dropout=0.2, early_stopping=True, batch_size=20),
+            random_state=0,
+        ),
+        "labels",
+    ),
+    "dbn, line searches": (
+        lambda: DBNClassifier(
+            (6,), rbm=_layer(), finetuning=Backprop(n_iter=3, optimizer="lbfgs"), random_state=0
+        ),
+        "labels",
+    ),
+    "wake-sleep": (
+        lambda: DBNClassifier(
+            (8, 6),
+            rbm=_layer(),
+            finetuning=WakeSleep(n_iter=3, persistent=True, batch_size=20),
+            random_state=0,
+        ),
+        "labels",
+    ),
+    "dbm": (lambda: DBM((8, 6), rbm=_layer(), n_iter=3, batch_size=20, random_state=0), "images"),
+    "autoencoder": (
+        lambda: DeepAutoencoder(
+            (8, 3),
+            pretrainer=_layer(),
+            intermediate_finetuning=Backprop(n_iter=2),
+            finetuning=Backprop(n_iter=3, averaging=0.5),
+            sparsity="all",
+            random_state=0,
+        ),
+        "images",
+    ),
+}
+
+
+class Interrupt:
+    """Raises at the end of an epoch, counted over all stages."""
+
+    max_propagation_depth = None
+
+    def __init__(self, at):
+        self.at, self.n_epochs = at, 0
+
+    def setup(self, estimator, context):
+        self.n_epochs = 0
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch":
+            self.n_epochs += 1
+            if self.n_epochs == self.at:
+                raise KeyboardInterrupt
+
+
+def interrupted(estimator, arguments, at, *callbacks):
+    """Fit until the end of an epoch, counted from 1; returns how many there were."""
+    stop = Interrupt(at)
+    try:
+        estimator.set_callbacks(*callbacks, stop).fit(*arguments)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        estimator.set_callbacks()
+    return stop.n_epochs
+
+
+def assert_same(a, b, name="estimator"):
+    """The same, bit for bit, but for times."""
+    assert type(a) is type(b), name
+    if isinstance(a, BaseEstimator) or hasattr(a, "__dataclass_fields__"):
+        a, b = vars(a), vars(b)
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), name
+        for key in a.keys() - {"epoch_time"}:
+            assert_same(a[key], b[key], f"{name}.{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), name
+        for i, pair in enumerate(zip(a, b, strict=True)):
+            assert_same(*pair, f"{name}[{i}]")
+    elif isinstance(a, np.ndarray):
+        assert a.dtype == b.dtype, name
+        np.testing.assert_array_equal(a, b, err_msg=name)
+    elif not callable(a):
+        assert a == b or (a != a and b != b), name
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_interrupted_fit_goes_on_bit_for_bit(case, data, tmp_path):
+    make, kind = CASES[case]
+    whole = make()
+    n_epochs = interrupted(whole, data[kind], None)
+    assert n_epochs > 2
+    for at in (1, n_epochs // 2 + 1, n_epochs):
+        folder = tmp_path / str(at)
+        assert interrupted(make(), data[kind], at, Checkpoint(folder)) == at
+        resumed = make()
+        n_more = interrupted(resumed, data[kind], None, Checkpoint(folder))
+        # a minimisation begins again
+        assert n_more == n_epochs - at or "line searches" in case
+        assert_same(resumed, whole)
+
+
+def test_many_interruptions_of_one_fit(data, tmp_path):
+    make, kind = CASES["autoencoder"]
+    whole, n_fits = make().fit(*data[kind]), 0
+    rng = np.random.default_rng(0)
+    while True:
+        resumed, at = make(), int(rng.integers(1, 4))
+        n_fits += 1
+        if interrupted(resumed, data[kind], at, Checkpoint(tmp_path)) < at:
+            break
+    assert n_fits > 4
+    assert_same(resumed, whole)
+
+
+def test_interruptions_between_checkpoints_go_on_from_the_last_one(data, tmp_path):
+    whole = _rbm(n_iter=5).fit(*data["images"])
+    interrupted(_rbm(n_iter=5), data["images"], 5, Checkpoint(tmp_path, every=2, keep=1))
+    assert [file.name for file in tmp_path.iterdir()] == ["fit.000004.ckpt"]
+    resumed = _rbm(n_iter=5)
+    assert interrupted(resumed, data["images"], None, Checkpoint(tmp_path, every=2)) == 1
+    assert_same(resumed, whole)
+
+
+def test_a_finished_fit_is_not_repeated(data, tmp_path):
+    first = _rbm().set_callbacks(Checkpoint(tmp_path)).fit(*data["images"])
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "fit.000003.ckpt",
+        "fit.000004.ckpt",
+    ]
+    second = _rbm()
+    assert interrupted(second, data["images"], None, Checkpoint(tmp_path)) == 0
+    assert_same(second, first.set_callbacks())
+    assert interrupted(second, data["images"], None, Checkpoint(tmp_path, resume=False)) == 4
+    assert_same(second, first)
+
+
+def test_a_seed_from_the_system_is_that_of_the_checkpoint(data, tmp_path):
+    first = DBNClassifier((4,), rbm=_layer(), finetuning=Backprop(n_iter=2))
+    first.set_callbacks(Checkpoint(tmp_path)).fit(*data["labels"])
+    for file in tmp_path.glob("1-*"):
+        file.unlink()
+    second = DBNClassifier((4,), rbm=_layer(), finetuning=Backprop(n_iter=2))
+    assert interrupted(second, data["labels"], None, Checkpoint(tmp_path)) == 2
+    assert_same(second, first.set_callbacks())
+
+
+def test_a_generator_as_random_state(data, tmp_path):
+    make = CASES["dbn"][0]
+    whole = make().set_params(random_state=np.random.RandomState(3)).fit(*data["labels"])
+    state = np.random.RandomState(3)
+    for at in (2, 3, None):
+        # the same generator goes on: seeds that it would give now are others
+        resumed = make().set_params(random_state=state)
+        interrupted(resumed, data["labels"], at, Checkpoint(tmp_path))
+    for name in ("coefs_", "intercepts_"):
+        assert_same(getattr(resumed, name), getattr(whole, name))
+
+
+def test_training_goes_on_from_a_fitted_model(data, tmp_path):
+    def once():
+        return _rbm(algorithm="pcd", warm_start=True).fit(*data["images"])
+
+    whole = once().set_params(n_iter=3).fit(*data["images"])
+    assert interrupted(once().set_params(n_iter=3), data["images"], 2, Checkpoint(tmp_path)) == 2
+    resumed = once().set_params(n_iter=3)
+    assert interrupted(resumed, data["images"], None, Checkpoint(tmp_path)) == 1
+    assert_same(resumed, whole)
+    # what it went on from is part of the fit: now that is a model of seven epochs
+    resumed.set_callbacks(Checkpoint(tmp_path))
+    with pytest.raises(ValueError, match="fitted arrays it goes on from is another"):
+        resumed.fit(*data["images"])
+    assert_same(resumed.set_callbacks(), whole)
+
+
+# -- what is refused ------------------------------------------------------------------------
+
+
+def _changed(data, what):
+    X, y, weight = data["labels"]
+    model = ClassificationRBM(6, n_iter=4, random_state=0)
+    if what in ("learning_rate", "n_iter"):
+        model.set_params(**{what: 2})
+    elif what == "X":
+        X = X.copy()
+        X[5, 3] *= 0.99
+    elif what == "y":
+        y = y.copy()
+        y[7] = (y[7] + 1) % 3
+    elif what == "sample_weight":
+        weight = weight + 1
+    elif what == "version of skdeepbm":
+        pass
+    return model, (X, y, weight)
+
+
+@pytest.mark.parametrize(
+    "what", ["learning_rate", "n_iter", "X", "y", "sample_weight", "version of skdeepbm"]
+)
+def test_checkpoints_of_another_fit_are_refused(what, data, tmp_path, monkeypatch):
+    model = ClassificationRBM(6, n_iter=4, random_state=0)
+    interrupted(model, data["labels"], 2, Checkpoint(tmp_path))
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    other, arguments = _changed(data, what)
+    if what.startswith("version"):
+        monkeypatch.setattr("skdeepbm.callbacks._fingerprint.__version__", "99")
+    other.set_callbacks(Checkpoint(tmp_path))
+    with pytest.raises(ValueError, match=f"is of another fit: {what} is .*resume=False") as error:
+        other.fit(*arguments)
+    if what == "learning_rate":
+        assert "learning_rate is 2 and was 'auto'" in str(error.value)
+    # nothing was begun, and nothing of the other fit is gone
+    assert not hasattr(other, "components_")
+    assert not hasattr(other, "n_features_in_")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    other.set_callbacks(Checkpoint(tmp_path, resume=False)).fit(*arguments)
+    other.set_callbacks()
+    monkeypatch.undo()
+    expected, arguments = _changed(data, what)
+    assert_same(other, expected.fit(*arguments))
+
+
+def test_settings_of_layers_are_part_of_a_fit(data, tmp_path):
+    make = CASES["dbm"][0]
+    interrupted(make(), data["images"], 1, Checkpoint(tmp_path))
+    other = make().set_params(rbm__weight_decay=0.5).set_callbacks(Checkpoint(tmp_path))
+    with pytest.raises(ValueError, match="of another fit: rbm is another"):
+        other.fit(*data["images"])
+
+
+def test_what_changes_nothing_is_no_part_of_a_fit(data, tmp_path, capsys):
+    interrupted(_rbm(), data["images"], 2, Checkpoint(tmp_path))
+    resumed = _rbm(verbose=1)
+    (X,) = data["images"]
+    assert interrupted(resumed, (np.asfortranarray(X),), None, Checkpoint(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("name", ["every", "keep"])
+@pytest.mark.parametrize("value", [0, 1.5, None])
+def test_bad_settings_are_refused(name, value, tmp_path):
+    with pytest.raises(ValueError, match=f"{name}={value} of Checkpoint"):
+        Checkpoint(tmp_path, **{name: value})
+
+
+# -- damaged files --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "empty"])
+def test_of_a_damaged_checkpoint_the_one_before_is_used(damage, data, tmp_path):
+    whole = CASES["pcd"][0]().fit(*data["images"])
+    interrupted(CASES["pcd"][0](), data["images"], 3, Checkpoint(tmp_path))
+    newest = tmp_path / "fit.000003.ckpt"
+    content = bytearray(newest.read_bytes())
+    if damage == "changed":
+        content[len(content) // 2] ^= 4
+    newest.write_bytes(content[: {"cut": len(content) - 1, "empty": 0}.get(damage)])
+    resumed = CASES["pcd"][0]()
+    with pytest.warns(CheckpointWarning) as caught:
+        assert interrupted(resumed, data["images"], None, Checkpoint(tmp_path)) == 2
+    assert len(caught) == 1
+    assert "fit.000003.ckpt is not used, because" in str(caught[0].message)
+    assert_same(resumed, whole)
+
+
+def test_without_any_checkpoint_that_is_whole_a_stage_begins_again(data, tmp_path):
+    make = CASES["dbn"][0]
+    whole = make().fit(*data["labels"])
+    n_epochs = interrupted(make(), data["labels"], 4, Checkpoint(tmp_path))
+    assert n_epochs == 4
+    for file in tmp_path.glob("1-layer-1.*"):
+        file.write_bytes(b"")
+    resumed = make()
+    with pytest.warns(CheckpointWarning):
+        interrupted(resumed, data["labels"], None, Checkpoint(tmp_path))
+    assert_same(resumed, whole)
+
+
+def test_what_a_kill_leaves_behind_is_removed(data, tmp_path):
+    (tmp_path / "fit.000009.ckpt.77.part").write_bytes(b"half")
+    (tmp_path / "notes.txt").write_text("mine")
+    _rbm().set_callbacks(Checkpoint(tmp_path, resume=False)).fit(*data["images"])
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {"fit.000003.ckpt", "fit.000004.ckpt", "notes.txt"}
+
+
+# -- inside other estimators ----------------------------------------------------------------
+
+
+def test_a_pipeline_goes_on(data, tmp_path):
+    def make():
+        deep = DBNClassifier((5,), rbm=_layer(), finetuning=Backprop(n_iter=3), random_state=0)
+        return Pipeline([("rbm", _rbm()), ("dbn", deep)])
+
+    X, y, _ = data["labels"]
+    whole = make().fit(X, y)
+    n_epochs = interrupted(make(), (X, y), 7, Checkpoint(tmp_path))
+    assert n_epochs == 7
+    resumed = make()
+    assert interrupted(resumed, (X, y), None, Checkpoint(tmp_path)) == 4 + 2 + 3 - 7
+    for step in ("rbm", "dbn"):
+        assert_same(resumed[step], whole[step])
+
+
+def test_a_grid_search_goes_on(data, tmp_path):
+    def make():
+        pipe = Pipeline([("rbm", _rbm(n_iter=2)), ("clf", LogisticRegression())])
+        return GridSearchCV(pipe, {"rbm__n_components": [2, 4]}, cv=2)
+
+    X, y, _ = data["labels"]
+    whole = make().fit(X, y)
+    assert interrupted(make(), (X, y), 5, Checkpoint(tmp_path)) == 5
+    resumed = make()
+    assert interrupted(resumed, (X, y), None, Checkpoint(tmp_path)) == 5 * 2 - 5
+    assert resumed.best_params_ == whole.best_params_
+    scores = "mean_test_score"
+    np.testing.assert_array_equal(resumed.cv_results_[scores], whole.cv_results_[scores])
+
+
+def test_partial_fit_writes_nothing(data, tmp_path):
+    (X,) = data["images"]
+    dbm = DBM((5, 4), rbm=_layer(), random_state=0).set_callbacks(Checkpoint(tmp_path))
+    dbm.partial_fit(X).partial_fit(X[:20])
+    assert not list(tmp_path.iterdir())
+
+
+# -- a process that is killed ---------------------------------------------------------------
+
+# children are forks of a process that has imported and compiled everything already
+_SCRIPT = """
+import os, signal, sys, time
+from pathlib import Path
+
+import numpy as np
+from skdeepbm import DBM, RBMTransformer
+from skdeepbm.callbacks import Checkpoint
+
+X = np.random.default_rng(0).random((500, 64))
+root = Path(sys.argv[1])
+
+
+def make(n_iter):
+    return DBM((64, 32), rbm=RBMTransformer(n_iter=n_iter), n_iter=n_iter, random_state=0)
+
+
+def run(name, out, n_files=None):
+    folder = root / name
+    child = os.fork()
+    if not child:
+        dbm = make(6).set_callbacks(Checkpoint(folder, keep=100)).fit(X)
+        np.savez(root / out, *dbm.coefs_, *dbm.intercepts_)
+        os._exit(0)
+    while n_files is not None and len(list(folder.glob("*.ckpt"))) < n_files:
+        time.sleep(0.001)
+    if n_files is not None:
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+make(1).fit(X)
+print(run("whole", "whole"))
+print([run("killed", "killed", n_files) for n_files in (3, 5, 9, 11, 16)])
+print((root / "killed.npz").exists(), run("killed", "killed"))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+def test_a_killed_process_goes_on(tmp_path):
+    command = [sys.executable, "-c", _SCRIPT, str(tmp_path)]
+    one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment = {**os.environ, **one_thread}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.stdout.splitlines() == ["0", str([-9] * 5), "False 0"], done.stderr
+    with np.load(tmp_path / "whole.npz") as whole, np.load(tmp_path / "killed.npz") as killed:
+        for name in whole:
+            np.testing.assert_array_equal(killed[name], whole[name])
