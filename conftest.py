@@ -8,6 +8,9 @@ import pytest
 
 # Importing this module needs CuPy.
 collect_ignore = [] if find_spec("cupy") else ["skdeepbm/backends/cupy_backend.py"]
+# Its examples need skops.
+if not find_spec("skops"):
+    collect_ignore.append("skdeepbm/persistence.py")
 
 # No windows, also where there is a screen.
 os.environ.setdefault("MPLBACKEND", "agg")

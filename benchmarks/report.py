@@ -27,6 +27,7 @@ from benchmarks import (
     features,
     grid,
     hamming,
+    kill_resume,
     likelihood,
     mnist500,
     over_replicated,
@@ -338,6 +339,11 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         dead_units.form,
     ),
     "few_labels": ("Few labels", lambda: dbn.run_few_labels(_quick), dbn.form_few_labels),
+    "kill_resume": (
+        "Killed fits that go on",
+        lambda: kill_resume.run(_quick),
+        kill_resume.form,
+    ),
 }
 
 

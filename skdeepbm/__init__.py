@@ -14,6 +14,7 @@ from skdeepbm.estimators import (
     ShallowAutoencoder,
     WakeSleep,
 )
+from skdeepbm.persistence import load, save
 
 __version__ = "0.1.0.dev0"
 
@@ -31,6 +32,8 @@ __all__ = [
     "__version__",
     "config_context",
     "get_config",
+    "load",
     "metrics",
+    "save",
     "schedules",
 ]

@@ -54,6 +54,6 @@ def stage_path(context: Any) -> tuple[str, ...]:
 def scalars(entry: dict[str, Any]) -> dict[str, float]:
     """The numbers of an entry of the history; of arrays, such as norms of all units, the mean."""
     return {
-        name if np.ndim(value) == 0 else f"{name}_mean": float(np.mean(value))
+        name if np.ndim(value) == 0 else f"{name}_mean": float(np.mean(value, dtype=np.float64))
         for name, value in entry.items()
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from typing import Any
 
 import joblib
 import numpy as np
 import scipy.sparse as sp
 
-from skdeepbm import __version__
 from skdeepbm.backends import owner_of
 from skdeepbm.estimators._stage import Stage
 
@@ -21,7 +21,7 @@ def fingerprint(estimator: Any, stage: Stage, X: Any, y: Any) -> dict[str, str]:
     """What decides the result of a fit, each as text that is the same for the same value."""
     found = {
         "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__}",
-        "version of skdeepbm": __version__,
+        "version of skdeepbm": sys.modules[__name__.partition(".")[0]].__version__,
         "backend": stage.backend.name,
         "X": _data(X),
         "y": _data(y),

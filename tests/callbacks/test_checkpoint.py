@@ -281,7 +281,7 @@ def test_checkpoints_of_another_fit_are_refused(what, data, tmp_path, monkeypatc
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     other, arguments = _changed(data, what)
     if what.startswith("version"):
-        monkeypatch.setattr("skdeepbm.callbacks._fingerprint.__version__", "99")
+        monkeypatch.setattr("skdeepbm.__version__", "99")
     other.set_callbacks(Checkpoint(tmp_path))
     with pytest.raises(ValueError, match=f"is of another fit: {what} is .*resume=False") as error:
         other.fit(*arguments)

@@ -1,0 +1,255 @@
+"""What is loaded is what was saved to the last bit, or there is a clear error."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import skdeepbm
+from skdeepbm import (
+    DBM,
+    Backprop,
+    ClassificationRBM,
+    DBNClassifier,
+    DeepAutoencoder,
+    HammingNeighbors,
+    RBMTransformer,
+    ReplicatedSoftmax,
+    ShallowAutoencoder,
+    WakeSleep,
+)
+from skdeepbm.callbacks import Checkpoint
+from skdeepbm.exceptions import DamagedFileError
+from skdeepbm.persistence import TRUSTED
+from skdeepbm.schedules import Exponential, InverseTime, Linear, Step
+
+
+@pytest.fixture(scope="module")
+def images():
+    X, y = load_digits(return_X_y=True)
+    return X[:60] / 16, y[:60] % 3
+
+
+def _rbm(**settings):
+    return RBMTransformer(**{"n_components": 4, "n_iter": 2, "random_state": 0, **settings})
+
+
+def _words(X, y):
+    model = ReplicatedSoftmax(3, n_iter=2, random_state=0)
+    return model.fit(sp.csr_array(np.round(16 * X))), "transform"
+
+
+MODELS = {
+    "RBMTransformer": lambda X, y: (_rbm(algorithm="pt", batch_size=20).fit(X), "transform"),
+    "schedules": lambda X, y: (
+        _rbm(
+            learning_rate=Linear(0.1, 0.01, 5), momentum=Step(0.5, 0.5, 5), n_gibbs_steps=[1, 2]
+        ).fit(X),
+        "transform",
+    ),
+    "other schedules": lambda X, y: (
+        _rbm(learning_rate=Exponential(0.1, 0.9), momentum=InverseTime(0.5, 2.0)).fit(X),
+        "transform",
+    ),
+    "ClassificationRBM": lambda X, y: (
+        ClassificationRBM(4, n_iter=2, random_state=0).fit(X, y.astype(str)),
+        "predict_proba",
+    ),
+    "ReplicatedSoftmax": _words,
+    "ShallowAutoencoder": lambda X, y: (
+        ShallowAutoencoder(4, n_iter=2, random_state=np.random.RandomState(0)).fit(X),
+        "transform",
+    ),
+    "DBM": lambda X, y: (
+        DBM((5, 4, 3), rbm=_rbm(), n_iter=2, random_state=0).fit(X),
+        "transform",
+    ),
+    "DBNClassifier": lambda X, y: (
+        DBNClassifier((5, 4), rbm=_rbm(), finetuning=Backprop(n_iter=2), random_state=0).fit(X, y),
+        "predict_proba",
+    ),
+    "wake-sleep": lambda X, y: (
+        DBNClassifier((5, 4), rbm=_rbm(), finetuning=WakeSleep(n_iter=2), random_state=0).fit(X, y),
+        "predict_proba",
+    ),
+    "DeepAutoencoder": lambda X, y: (
+        DeepAutoencoder((5, 3), pretrainer=_rbm(), finetuning=Backprop(n_iter=2)).fit(X),
+        "transform",
+    ),
+    "HammingNeighbors": lambda X, y: (
+        HammingNeighbors().fit(np.packbits(X > 0.5, axis=1)),
+        "kneighbors",
+    ),
+    "pipeline": lambda X, y: (
+        make_pipeline(_rbm(), LogisticRegression()).fit(X, y),
+        "predict_proba",
+    ),
+}
+
+
+def _rows(name, X):
+    if name == "HammingNeighbors":
+        return np.packbits(X > 0.5, axis=1)
+    return sp.csr_array(np.round(16 * X)) if name == "ReplicatedSoftmax" else X
+
+
+def _assert_same(a, b, name="estimator"):
+    """The same values, dtypes and types, private ones included."""
+    assert type(a) is type(b), name
+    if isinstance(a, BaseEstimator) or hasattr(a, "__dataclass_fields__"):
+        a, b = vars(a), vars(b)
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), name
+        for key in a:
+            _assert_same(a[key], b[key], f"{name}.{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), name
+        for i, pair in enumerate(zip(a, b, strict=True)):
+            _assert_same(*pair, f"{name}[{i}]")
+    elif isinstance(a, np.ndarray):
+        assert a.dtype == b.dtype, name
+        np.testing.assert_array_equal(a, b, err_msg=name)
+    elif isinstance(a, np.random.RandomState):
+        _assert_same(a.get_state(), b.get_state(), name)
+    elif isinstance(a, float | int | str | None):
+        assert a == b or (a != a and b != b), name
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_loaded_is_what_was_saved(name, images, tmp_path):
+    pytest.importorskip("skops")
+    (model, method), path = MODELS[name](*images), tmp_path / "model.skops"
+    skdeepbm.save(model, path)
+    loaded = skdeepbm.load(path)
+    _assert_same(loaded, model)
+    X = _rows(name, images[0])
+    _assert_same(getattr(loaded, method)(X), getattr(model, method)(X))
+    assert [file.name for file in tmp_path.iterdir()] == ["model.skops"]
+
+
+def test_training_goes_on_after_loading(images, tmp_path):
+    pytest.importorskip("skops")
+    whole, path = _rbm(algorithm="pcd", warm_start=True).fit(images[0]), tmp_path / "rbm.skops"
+    skdeepbm.save(whole, path)
+    loaded = skdeepbm.load(path).fit(images[0]).partial_fit(images[0])
+    whole.fit(images[0]).partial_fit(images[0])
+    np.testing.assert_array_equal(loaded.components_, whole.components_)
+
+
+def test_the_trusted_types_are_exactly_those_of_our_estimators(images):
+    io = pytest.importorskip("skops.io")
+    found = set()
+    for make in MODELS.values():
+        found |= set(io.get_untrusted_types(data=io.dumps(make(*images)[0])))
+    assert sorted(found) == sorted(TRUSTED) == list(TRUSTED)
+    for name in TRUSTED:
+        module, _, kind = name.rpartition(".")
+        assert getattr(importlib.import_module(module), kind).__module__ == module
+
+
+def test_the_documentation_has_the_list():
+    page = Path(__file__).parents[1] / "docs" / "guide" / "saving.md"
+    listed = re.findall(r'^    "(skdeepbm\.[\w.]+)",$', page.read_text(), re.MULTILINE)
+    assert listed == list(TRUSTED)
+
+
+def test_skops_alone_loads_the_file_with_that_list(images, tmp_path):
+    io = pytest.importorskip("skops.io")
+    model, path = _rbm().fit(images[0]), tmp_path / "rbm.skops"
+    skdeepbm.save(model, path)
+    _assert_same(io.load(path, trusted=list(TRUSTED)), model)
+
+
+def test_a_damaged_file_is_never_a_model(images, tmp_path):
+    pytest.importorskip("skops")
+    path = tmp_path / "rbm.skops"
+    skdeepbm.save(_rbm().fit(images[0]), path)
+    data = path.read_bytes()
+    rng = np.random.default_rng(0)
+    cuts = [0, 1, 50, len(data) - 1, *rng.integers(0, len(data), 30)]
+    flips = [*range(100), len(data) - 1, *rng.integers(0, len(data), 100)]
+    damaged = [data[:n] for n in cuts] + [data + b"\0", data[1:]]
+    for place in flips:
+        changed = bytearray(data)
+        changed[place] ^= 1 << int(rng.integers(8))
+        damaged.append(bytes(changed))
+    for content in damaged:
+        path.write_bytes(content)
+        with pytest.raises(DamagedFileError, match=r"rbm\.skops cannot be loaded, because"):
+            skdeepbm.load(path)
+
+
+def test_a_pickle_is_not_loaded(images, tmp_path):
+    pytest.importorskip("skops")
+    joblib.dump(_rbm().fit(images[0]), tmp_path / "rbm.joblib")
+    with pytest.raises(DamagedFileError, match="it is no skdeepbm model"):
+        skdeepbm.load(tmp_path / "rbm.joblib")
+
+
+class Doubled:
+    """A schedule of a user."""
+
+    def __call__(self, epoch):
+        return 0.1 * 2.0**-epoch
+
+
+def test_types_of_others_are_named_on_both_sides(images, tmp_path):
+    pytest.importorskip("skops")
+    model, path = _rbm(learning_rate=Doubled()).fit(images[0]), tmp_path / "rbm.skops"
+    kind = f"{Doubled.__module__}.Doubled"
+    with pytest.raises(ValueError, match=f"types that load would refuse: {kind}"):
+        skdeepbm.save(model, path)
+    assert not path.exists()
+    skdeepbm.save(model, path, trusted=[kind])
+    with pytest.raises(ValueError, match=f"types that are not trusted: {kind}"):
+        skdeepbm.load(path)
+    loaded = skdeepbm.load(path, trusted=[kind])
+    np.testing.assert_array_equal(loaded.components_, model.components_)
+
+
+def test_callbacks_are_not_kept(images, tmp_path):
+    pytest.importorskip("skops")
+    model = _rbm().set_callbacks(Checkpoint(tmp_path / "fit")).fit(images[0])
+    skdeepbm.save(model, tmp_path / "rbm.skops")
+    assert hasattr(model, "_skl_callbacks")
+    assert not hasattr(skdeepbm.load(tmp_path / "rbm.skops"), "_skl_callbacks")
+
+
+@pytest.mark.parametrize("how", ["joblib", "skops"])
+def test_a_model_from_a_device_needs_no_device(how, images, tmp_path):
+    """As after a fit with ``backend="cupy"``, on a machine that has no CuPy."""
+    pytest.importorskip("array_api_strict")
+    model, path = _rbm(backend="array_api_strict").fit(images[0]), tmp_path / "model"
+    assert model._fit_backend == "array_api_strict"
+    model.backend = model._fit_backend = "cupy"
+    model._training.stream["bit_generator"] = "Philox"
+    if how == "joblib":
+        joblib.dump(model, path)
+        loaded = joblib.load(path)
+    else:
+        pytest.importorskip("skops")
+        skdeepbm.save(model, path)
+        loaded = skdeepbm.load(path)
+    if importlib.util.find_spec("cupy") is None:
+        assert "cupy" not in sys.modules
+        expected = _rbm(backend="array_api_strict").fit(images[0]).transform(images[0])
+        np.testing.assert_allclose(loaded.transform(images[0]), expected, rtol=1e-6)
+        with pytest.raises(ImportError, match="pip install"):
+            loaded.fit(images[0])
+
+
+def test_without_skops_the_error_has_the_install_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skops", None)
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    for call in (lambda: skdeepbm.save(_rbm(), tmp_path / "x"), lambda: skdeepbm.load("x")):
+        with pytest.raises(ImportError, match=r'pip install "skdeepbm\[persistence\]"'):
+            call()
