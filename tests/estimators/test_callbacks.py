@@ -2,12 +2,22 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from skdeepbm import RBMTransformer
+from skdeepbm import (
+    DBM,
+    Backprop,
+    ClassificationRBM,
+    DBNClassifier,
+    DeepAutoencoder,
+    RBMTransformer,
+    ReplicatedSoftmax,
+    ShallowAutoencoder,
+)
 
 
 class Recorder:
@@ -111,6 +121,66 @@ def test_progress_bar_in_a_pipeline_in_a_grid_search(small, capfd, monkeypatch):
     assert "GridSearchCV - refit" in shown
     assert search.best_estimator_["rbm"].n_iter_ == 2
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def _estimators():
+    """Each with the tasks that are shown of a fit, and the targets that it needs."""
+    layer, fine = RBMTransformer(n_iter=2), Backprop(n_iter=2)
+    layers = ["layer 0 | RBMTransformer - fit #0", "layer 1 | RBMTransformer - fit #1"]
+    shallow = (RBMTransformer, ReplicatedSoftmax, ShallowAutoencoder)
+    return [
+        *((kind(4, n_iter=2, random_state=0), [], False) for kind in shallow),
+        (ClassificationRBM(4, n_iter=2, random_state=0), [], True),
+        (
+            DBNClassifier((5, 4), rbm=layer, finetuning=fine, random_state=0),
+            [layers[0], "layer 1 | ClassificationRBM - fit #1", "fine-tuning #2"],
+            True,
+        ),
+        (
+            DBM((5, 4), rbm=layer, n_iter=2, random_state=0),
+            ["layer 0 | BottomRBM - fit #0", "layer 1 | TopRBM - fit #1", "joint training #2"],
+            False,
+        ),
+        (
+            DeepAutoencoder(
+                (5, 4),
+                pretrainer=layer,
+                intermediate_finetuning=fine,
+                finetuning=fine,
+                random_state=0,
+            ),
+            [layers[0], "intermediate fine-tuning #1", "RBMTransformer - fit #2", "fine-tuning #3"],
+            False,
+        ),
+    ]
+
+
+@pytest.mark.parametrize("case", _estimators(), ids=lambda case: type(case[0]).__name__)
+@pytest.mark.parametrize("where", ["alone", "pipeline", "search"])
+def test_progress_bar_of_every_estimator(case, where, small, capfd, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "200")
+    (estimator, tasks, needs_y), name = case, type(case[0]).__name__
+    X, y = np.round(4 * small), (np.arange(100) % 2 if needs_y else None)
+    if name != "ReplicatedSoftmax":
+        X = X / 4
+    fitted, n_fits = clone(estimator), 1
+    if where == "pipeline":
+        fitted = Pipeline([("model", fitted)])
+    elif where == "search":
+        fitted, n_fits = GridSearchCV(fitted, {"random_state": [0]}, cv=2, error_score="raise"), 3
+    fitted.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, y)
+    shown = capfd.readouterr().out
+    for task in (f"{name} - fit", *tasks):
+        assert shown.count(task) == n_fits, shown
+    # bars that end, end at the right number of epochs
+    assert shown.count("100%") >= n_fits * (1 + len(tasks))
+    if where == "alone":
+        # watching changes nothing
+        expected = clone(estimator).fit(X, y)
+        for array in {"components_", "coefs_"} & vars(expected).keys():
+            pairs = zip(getattr(fitted, array), getattr(expected, array), strict=True)
+            assert all(np.array_equal(*pair) for pair in pairs)
 
 
 def test_scoring_monitor_follows_the_likelihood(bars):
