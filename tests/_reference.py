@@ -20,6 +20,7 @@ from skdeepbm.models import RBM
 from skdeepbm.models.autoencoder import Autoencoder
 from skdeepbm.models.belief_net import BeliefNet
 from skdeepbm.models.dbm import DBM
+from skdeepbm.models.labelled_dbm import LabelledDBM
 from skdeepbm.models.network import Layer as NetworkLayer
 from skdeepbm.models.network import Network
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
@@ -932,7 +933,7 @@ class TinyDBM:
             )
             for i, layer in enumerate(self.layers)
         ]
-        return TinyDBM(layers, [now[f"weights {i}"] for i in range(len(self.weights))])
+        return type(self)(layers, [now[f"weights {i}"] for i in range(len(self.weights))])
 
     def numerical_gradient(self, objective, name, step=1e-5):
         """Central differences of ``objective(model)`` by the parameter of that name."""
@@ -960,3 +961,46 @@ def make_dbm(sizes=(3, 3, 2), visible="bernoulli", hidden="bernoulli", seed=0, s
             groups = (2, n - 2) if n > 3 else (n,)
         layers.append(Layer(kind, rng.normal(0, 0.7, n), log_variance, groups))
     return TinyDBM(layers, [rng.normal(0, std, pair) for pair in itertools.pairwise(sizes)])
+
+
+class TinyLabelledDBM(TinyDBM):
+    """A deep Boltzmann machine whose top layer is one group of label units."""
+
+    def dbm(self, backend, dtype=np.float64):
+        model = super().dbm(backend, dtype)
+        return LabelledDBM(model.layers, model.weights)
+
+    @property
+    def n_classes(self):
+        return len(self.layers[-1].bias)
+
+    def joint_log_weights(self, v):
+        """``log sum_h exp(-E(v, h, c))`` for rows and classes."""
+        found = []
+        for row in v:
+            states, energies = self.hidden_energies(row)
+            on = states[-1].argmax(1)
+            found.append([logsumexp(-energies[on == c]) for c in range(self.n_classes)])
+        return np.array(found)
+
+    def label_bounds(self, v, codes, q):
+        """``E_q[-E] + H(q)`` given labels, for Bernoulli probabilities of the hidden layers."""
+        found = []
+        for i, (row, code) in enumerate(zip(v, codes, strict=True)):
+            states, energies = self.hidden_energies(row)
+            kept = states[-1].argmax(1) == code
+            log_q = 0.0
+            for x, p in zip(states[:-1], q, strict=True):
+                on, off = np.clip(p[i], 1e-300, None), np.clip(1 - p[i], 1e-300, None)
+                log_q = log_q + (x[kept] * np.log(on) + (1 - x[kept]) * np.log(off)).sum(1)
+            found.append(np.exp(log_q) @ (-energies[kept] - log_q))
+        return np.array(found)
+
+
+def make_labelled_dbm(sizes=(3, 3, 2), n_classes=3, visible="bernoulli", seed=0, std=0.8):
+    """A random machine with a label on top of the last of ``sizes``."""
+    tiny = make_dbm(sizes, visible, seed=seed, std=std)
+    rng = np.random.default_rng([seed, 29])
+    label = Layer("softmax", rng.normal(0, 0.7, n_classes), None, (n_classes,))
+    weights = rng.normal(0, std, (sizes[-1], n_classes))
+    return TinyLabelledDBM([*tiny.layers, label], [*tiny.weights, weights])

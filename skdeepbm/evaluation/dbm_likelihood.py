@@ -10,6 +10,7 @@ from __future__ import annotations
 from skdeepbm.backends import Array
 from skdeepbm.evaluation.exact import MAX_STATES, streamed_states
 from skdeepbm.models.dbm import DBM, FoldedDBM, folded
+from skdeepbm.models.labelled_dbm import LabelledDBM
 from skdeepbm.models.mean_field import mean_field_inputs, settled_means, variational_bound
 
 
@@ -51,6 +52,31 @@ def exact_log_likelihood(dbm: DBM, v: Array, log_z: float) -> Array:
     parts = _over_odd_states(model, a) if over_odd else _over_even_states(model, a)
     log_sum = dbm.backend.logsumexp(dbm.backend.xp.stack(parts, axis=1), axis=1)
     return log_sum - dbm.visible.self_energy(v) - float(log_z)
+
+
+def exact_label_log_posterior(dbm: LabelledDBM, v: Array) -> Array:
+    """``log p(c | v)`` of every class, by sums over the states of the hidden layers.
+
+    Parameters
+    ----------
+    dbm : LabelledDBM
+        In float64 for full precision.
+    v : array of shape (n_rows, n_visible)
+
+    Returns
+    -------
+    log_p : array of shape (n_rows, n_classes)
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        If the odd and the even hidden layers have more than 2**20 joint states each.
+    """
+    xp = dbm.backend.xp
+    each = [exact_log_likelihood(dbm.given(code), v, 0.0) for code in range(dbm.labels.size)]
+    found = xp.stack(each, axis=1) + dbm.labels.bias
+    return found - xp.expand_dims(dbm.backend.logsumexp(found, axis=1), axis=1)
 
 
 def _over_odd_states(model: FoldedDBM, a: Array) -> list[Array]:

@@ -133,9 +133,13 @@ class DBM:
         The top layer has no other input than that from below, and gets it once.
         """
         a = self.from_below(index, x, out)
-        if index < self.depth:
+        if index <= self._n_doubled():
             a *= 2.0
         return a
+
+    def _n_doubled(self) -> int:
+        """Hidden layers, from the first one, whose input counts twice in a pass up."""
+        return self.depth - 1
 
     def energy(self, states: Sequence[Array]) -> Array:
         """Energies of joint states, row by row; shape (n_rows,)."""

@@ -36,7 +36,14 @@ class MeanField:
             # layers between two that both change get a second product
             self._seconds = [empty((n, size), dtype) for size in sizes[2:-1]]
 
-    def run(self, v: Array, means: list[Array], tolerance: float, max_steps: int) -> int:
+    def run(
+        self,
+        v: Array,
+        means: list[Array],
+        tolerance: float,
+        max_steps: int,
+        top: Array | None = None,
+    ) -> int:
         """Fill ``means`` from a pass up, then update until nothing changes.
 
         Parameters
@@ -48,6 +55,8 @@ class MeanField:
             The updates end when no expected value of any row has changed by more than that.
         max_steps : int
             At most; a step updates every hidden layer once. With 0, the pass up remains.
+        top : array of shape (n_rows, n_top) or None, default=None
+            Known states of the top layer, one-hot, which are held; rows of zeros are not known.
 
         Returns
         -------
@@ -55,6 +64,7 @@ class MeanField:
         """
         dbm, backend, n = self.dbm, self.dbm.backend, int(v.shape[0])
         self._make_room(n)
+        held = None if top is None else (top, known_rows(dbm, top))
         from_data = dbm.from_below(1, v, out=self._from_data[:n, :])
         # the pass up needs the product that all updates need
         a = backend.store(2.0 * from_data, means[0])
@@ -62,14 +72,22 @@ class MeanField:
         for i in range(2, dbm.depth + 1):
             a = dbm.up_input(i, means[i - 2], out=means[i - 1])
             dbm.layers[i].mean(a, out=means[i - 1])
+        if held is not None:
+            backend.store(backend.xp.where(held[1], held[0], means[-1]), means[-1])
         order = [*range(1, dbm.depth + 1, 2), *range(2, dbm.depth + 1, 2)]
         for step in range(1, max_steps + 1):
-            changes = [self._update(i, from_data, means) for i in order]
+            changes = [self._update(i, from_data, means, held) for i in order]
             if float(backend.xp.max(backend.xp.stack(changes))) <= tolerance:
                 return step
         return max_steps
 
-    def _update(self, index: int, from_data: Array, means: list[Array]) -> Array:
+    def _update(
+        self,
+        index: int,
+        from_data: Array,
+        means: list[Array],
+        held: tuple[Array, Array] | None,
+    ) -> Array:
         """Set one layer to its expected values given the others; the largest change, ()."""
         dbm, backend, n = self.dbm, self.dbm.backend, int(from_data.shape[0])
         xp, mean, room = backend.xp, means[index - 1], self._rooms[index][:n, :]
@@ -80,14 +98,25 @@ class MeanField:
             second = self._seconds[index - 2][:n, :] if index < dbm.depth else None
             a = dbm.input(index, [from_data, *means], out=room, room=second)
         found = dbm.layers[index].mean(a, out=room)
+        if held is not None and index == dbm.depth:
+            found = xp.where(held[1], held[0], found)
         mean -= found
         change = xp.maximum(xp.max(mean), -xp.min(mean))
         backend.store(found, mean)
         return change
 
 
+def known_rows(dbm: DBM, top: Array) -> Array:
+    """Which rows of one-hot states of the top layer are known: those not all zero; (n_rows, 1)."""
+    return dbm.backend.xp.sum(top, axis=1, keepdims=True) > 0
+
+
 def mean_field(
-    dbm: DBM, v: Array, tolerance: float = 1e-6, max_steps: int = 100
+    dbm: DBM,
+    v: Array,
+    tolerance: float = 1e-6,
+    max_steps: int = 100,
+    top: Array | None = None,
 ) -> tuple[list[Array], int]:
     """Expected values of the hidden layers under the mean-field posterior.
 
@@ -98,6 +127,8 @@ def mean_field(
     tolerance : float, default=1e-6
         Largest change of an expected value in the last step.
     max_steps : int, default=100
+    top : array of shape (n_rows, n_top) or None, default=None
+        Known states of the top layer, as of :meth:`MeanField.run`.
 
     Returns
     -------
@@ -108,7 +139,7 @@ def mean_field(
     """
     n = int(v.shape[0])
     means = [dbm.backend.empty((n, units.size), dbm.dtype) for units in dbm.layers[1:]]
-    return means, MeanField(dbm).run(v, means, tolerance, max_steps)
+    return means, MeanField(dbm).run(v, means, tolerance, max_steps, top)
 
 
 def mean_field_inputs(dbm: DBM, v: Array, means: list[Array]) -> list[Array]:
@@ -128,7 +159,7 @@ def mean_field_inputs(dbm: DBM, v: Array, means: list[Array]) -> list[Array]:
     return [dbm.input(i, [v, *means]) for i in range(1, dbm.depth + 1)]
 
 
-def variational_bound(dbm: DBM, v: Array, inputs: list[Array]) -> Array:
+def variational_bound(dbm: DBM, v: Array, inputs: list[Array], top: Array | None = None) -> Array:
     """``E_q[-E(v, h)] + H(q)`` of a factorial q: below ``log sum_h exp(-E(v, h))``.
 
     With ``m_l`` the mean of layer l under q, its entropy is ``cgf(a_l) - a_l . couple(m_l)`` plus
@@ -140,6 +171,9 @@ def variational_bound(dbm: DBM, v: Array, inputs: list[Array]) -> Array:
     v : array of shape (n_rows, n_visible)
     inputs : list of arrays of shapes (n_rows, n_l)
         ``a_l``, which q is given by: hidden layer l is what its units are at this input.
+    top : array of shape (n_rows, n_top) or None, default=None
+        Known states of the top layer, one-hot, in place of those of q; rows of zeros are not known.
+        The sum over states is then over those of the other hidden layers.
 
     Returns
     -------
@@ -150,8 +184,12 @@ def variational_bound(dbm: DBM, v: Array, inputs: list[Array]) -> Array:
     for i, a in enumerate(inputs, start=1):
         units = dbm.layers[i]
         mean = units.mean(a)
-        extra = dbm.from_below(i, below) - a
-        total = total + units.cgf(a) + xp.sum(extra * units.couple(mean), axis=1)
+        received = dbm.from_below(i, below)
+        part = units.cgf(a) + xp.sum((received - a) * units.couple(mean), axis=1)
+        if top is not None and i == dbm.depth:
+            given = xp.sum(received * units.couple(top), axis=1) - units.self_energy(top)
+            part = xp.where(known_rows(dbm, top)[:, 0], given, part)
+        total = total + part
         below = mean
     return total
 

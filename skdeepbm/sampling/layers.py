@@ -13,6 +13,7 @@ def layer_chain(
     stream: Stream,
     rows: list[Array],
     rooms: list[Array] | None = None,
+    top: Array | None = None,
 ) -> list[Array]:
     """Run chains: ``n_steps`` times all even layers given the odd ones, then the odd ones.
 
@@ -29,6 +30,8 @@ def layer_chain(
         these, of which ``odd`` are draws.
     rooms : list of arrays of shapes (n_chains, n_l) or None, default=None
         For every layer: what products between two neighbours are kept in.
+    top : array of shape (n_chains, n_top) or None, default=None
+        States of the top layer that are held in all steps; it then has no rows and is not drawn.
 
     Returns
     -------
@@ -37,6 +40,8 @@ def layer_chain(
     n_layers = dbm.depth + 1
     states = list(rows)
     states[1::2] = odd
+    if top is not None:
+        states[-1], n_layers = top, dbm.depth
     for _ in range(n_steps):
         for i in (*range(0, n_layers, 2), *range(1, n_layers, 2)):
             a = dbm.input(i, states, out=rows[i], room=None if rooms is None else rooms[i])

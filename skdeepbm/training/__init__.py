@@ -5,6 +5,7 @@ from skdeepbm.training.batches import Batch, Rows
 from skdeepbm.training.classification_trainer import ClassificationTrainer
 from skdeepbm.training.dbm_trainer import DBMTrainer
 from skdeepbm.training.label_trainer import LabelTrainer
+from skdeepbm.training.labelled_dbm_trainer import LabelledDBMTrainer
 from skdeepbm.training.labelled_rows import LabelledRows
 from skdeepbm.training.rbm_trainer import RBMTrainer
 from skdeepbm.training.settings import (
@@ -28,6 +29,7 @@ __all__ = [
     "DBMSettings",
     "DBMTrainer",
     "LabelTrainer",
+    "LabelledDBMTrainer",
     "LabelledRows",
     "RBMTrainer",
     "Rows",

@@ -20,6 +20,7 @@ def measure_dbm(
     held_out: Array | None,
     tolerance: float,
     max_steps: int,
+    tops: tuple[Array | None, Array | None] = (None, None),
 ) -> dict[str, Any]:
     """One entry of the history.
 
@@ -33,6 +34,9 @@ def measure_dbm(
         Rows that take no part in training.
     tolerance, max_steps : float, int
         Of mean field.
+    tops : tuple of array or None, default=(None, None)
+        Known states of the top layer beside ``v`` and beside ``held_out``, as of
+        :meth:`skdeepbm.models.mean_field.MeanField.run`.
 
     Returns
     -------
@@ -48,15 +52,15 @@ def measure_dbm(
     """
     backend, xp = dbm.backend, dbm.backend.xp
 
-    def inferred(rows: Array) -> tuple[list[Array], np.ndarray]:
-        means, _ = mean_field(dbm, rows, tolerance, max_steps)
-        bound = variational_bound(dbm, rows, mean_field_inputs(dbm, rows, means))
+    def inferred(rows: Array, top: Array | None) -> tuple[list[Array], np.ndarray]:
+        means, _ = mean_field(dbm, rows, tolerance, max_steps, top)
+        bound = variational_bound(dbm, rows, mean_field_inputs(dbm, rows, means), top)
         return means, -np.asarray(backend.to_host(bound))
 
-    means, energies = inferred(v)
+    means, energies = inferred(v, tops[0])
     free_energy, validation, error_of_gap = float(energies.mean()), math.nan, math.nan
     if held_out is not None:
-        _, others = inferred(held_out)
+        _, others = inferred(held_out, tops[1])
         validation = float(others.mean())
         error_of_gap = math.sqrt(others.var() / others.size + energies.var() / energies.size)
     error = v - dbm.visible.mean(dbm.from_above(0, means[0]))

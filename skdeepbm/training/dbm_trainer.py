@@ -137,15 +137,25 @@ class DBMTrainer(Trainer):
         return self.rows.views(n, self.n_chains)[0].data
 
     def measure(self, watched: Any, before: dict[str, Array], held_out: Any) -> dict:
+        return self._entry(watched, before, held_out)
+
+    def _entry(
+        self,
+        v: Array,
+        before: dict[str, Array],
+        held_out: Array | None,
+        tops: tuple[Array | None, Array | None] = (None, None),
+    ) -> dict[str, Any]:
         previous = [before[f"weights {i}"] for i in range(self.dbm.depth)]
         settings = self.settings
         entry = measure_dbm(
             self.dbm,
-            watched,
+            v,
             previous,
             held_out,
             settings.mean_field_tolerance,
             settings.mean_field_steps,
+            tops,
         )
         entry["mean_field_steps"] = self._steps_seen / max(self._batches_seen, 1)
         self._steps_seen = self._batches_seen = 0

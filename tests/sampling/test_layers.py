@@ -103,3 +103,28 @@ def test_first_states(backend, ref):
     q = tiny.layers[2].mean(2 * one @ tiny.weights[1])
     p_two = p_one @ np.prod(np.where(two[None] > 0, q[:, None], 1 - q[:, None]), axis=2)
     assert ref.within_error(third, p_two @ tiny.layers[3].mean(two @ tiny.weights[2]))
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_chains_with_a_held_label_are_stationary(backend, ref, rng, sizes):
+    """In the distribution of the other layers given the label, which never moves."""
+    tiny = ref.make_labelled_dbm(sizes, seed=3, std=1.2)
+    states, p = tiny.probabilities()
+    kept = states[-1][:, 1] == 1
+    given, p = [x[kept] for x in states], p[kept] / p[kept].sum()
+    chosen = rng.choice(len(p), size=N, p=p)
+    start = [x[chosen] for x in given]
+    dbm, top = tiny.dbm(backend), backend.asarray(np.tile([0.0, 1.0, 0.0], (N, 1)))
+    odd = [backend.asarray(x.copy()) for x in start[1::2]]
+    rows = [backend.zeros((N, units.size), np.float64) for units in dbm.layers]
+    layer_chain(dbm, odd, 2, _stream(backend), rows, top=top)
+    found = [np.array(backend.to_host(x)) for x in rows]
+    assert not np.array_equal(backend.to_host(odd[0]), start[1])
+    for x, y in zip(found[:-1], given[:-1], strict=True):
+        assert ref.within_error(x, p @ y)
+    for pair in itertools.pairwise(range(len(sizes))):
+        expected = p @ _products(*(given[i] for i in pair))
+        assert ref.within_error(_products(*(found[i] for i in pair)), expected)
+    # the label makes a difference
+    everywhere = [tiny.probabilities()[1] @ x for x in states[:-1]]
+    assert max(np.abs(p @ x - y).max() for x, y in zip(given[:-1], everywhere, strict=True)) > 0.05
