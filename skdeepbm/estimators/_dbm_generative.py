@@ -15,7 +15,7 @@ from skdeepbm.estimators._likelihood import LogPartitionMixin
 from skdeepbm.evaluation.dbm_annealing import annealed_side, side_states
 from skdeepbm.evaluation.dbm_likelihood import dbm_bound
 from skdeepbm.evaluation.exact import enumerable_side
-from skdeepbm.models.dbm import FoldedDBM
+from skdeepbm.models.dbm import DBM, FoldedDBM
 from skdeepbm.models.mean_field import settled_means
 from skdeepbm.sampling import first_states, layer_chain
 from skdeepbm.training import Rows
@@ -66,6 +66,21 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         >>> dbm.sample(5, n_gibbs_steps=10).shape
         (5, 9)
         """
+        dbm, v, _ = self._drawn(n_samples, n_gibbs_steps, init, random_state)
+        return self._out(dbm.backend, init, v)
+
+    def _drawn(
+        self,
+        n_samples: int,
+        n_gibbs_steps: int,
+        init: Any,
+        random_state: Any,
+        top: np.ndarray | None = None,
+    ) -> tuple[DBM, Array, Array]:
+        """The model, drawn states of its visible layer, and such of the first hidden one given it.
+
+        ``top`` has states of the top layer that are held, one-hot.
+        """
         check_is_fitted(self, self._fitted_names)
         check_count(self, "n_samples", n_samples)
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
@@ -89,8 +104,11 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
             else:
                 v = Rows(backend, init, dtype).part(0, n_samples)
             rows = [backend.empty((n_samples, units.size), dtype) for units in dbm.layers]
-            layer_chain(dbm, first_states(dbm, v, stream), n_gibbs_steps, stream, rows)
-        return self._out(backend, init, rows[0])
+            odd, held = first_states(dbm, v, stream), None
+            if top is not None:
+                held = backend.asarray(top.astype(dtype))
+            layer_chain(dbm, odd, n_gibbs_steps, stream, rows, top=held)
+        return dbm, rows[0], odd[0]
 
     def reconstruct(self, X: Any, mask: Any = None, n_gibbs_steps: int = 1) -> Any:
         """Expected visible values given the mean-field posterior of the hidden layers.

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepbm.backends import Array
 from skdeepbm.estimators._base import host_dtype
 from skdeepbm.estimators._dbm_model import DBMModelMixin
+from skdeepbm.models.dbm import DBM
 from skdeepbm.models.mean_field import settled_means
 
 
@@ -62,10 +63,18 @@ class DBMInferenceMixin(DBMModelMixin):
         backend, X, dbm = self._prepare(X, warn)
 
         def means(v: Array) -> Array:
-            found = settled_means(dbm, v)
+            found = self._settled(dbm, v)
             return found[-1] if self.transform_layers == "top" else backend.xp.concat(found, axis=1)
 
         return self._apply_rows(backend, X, host_dtype(X), means, sum(self._sizes()))
+
+    def _settled(self, dbm: DBM, v: Array) -> list[Array]:
+        """Expected values of the hidden layers, of every row as if it were alone."""
+        return settled_means(dbm, v)
+
+    def _below(self, dbm: DBM) -> DBM:
+        """The layers that are features and what lies below them."""
+        return dbm
 
     def inverse_transform(self, X: Any) -> Any:
         """Expected values of the visible units given values of hidden units.
@@ -97,7 +106,7 @@ class DBMInferenceMixin(DBMModelMixin):
         """
         check_is_fitted(self, self._fitted_names)
         backend, X, dbm = self._prepare_hidden(X, self._n_features_out)
-        n_first, turned = self._sizes()[1], dbm.upside_down()
+        n_first, turned = self._sizes()[1], self._below(dbm).upside_down()
 
         def expected(h: Array) -> Array:
             if self.transform_layers == "top":

@@ -24,8 +24,8 @@ class DBMModelMixin(BoltzmannBase):
     intercepts_: list[np.ndarray]
     log_variance_visible_: np.ndarray
     n_features_in_: int
-    _fitted_names = ("coefs_", "intercepts_")
-    _other_names = ("log_variance_visible_",)
+    _fitted_names: tuple[str, ...] = ("coefs_", "intercepts_")
+    _other_names: tuple[str, ...] = ("log_variance_visible_",)
 
     @property
     def _n_visible(self) -> int:

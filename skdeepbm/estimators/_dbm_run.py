@@ -33,7 +33,11 @@ class DBMRun(FinetuningRun):
             found: DBM = estimator._model(backend, self.dtype, copy_arrays=True)
             return found
 
-        self.build(lambda: DBMTrainer(dbm(), own, self.state, self.seed))
+        self.build(lambda: self.make_trainer(dbm(), own))
+
+    def make_trainer(self, dbm: Any, settings: DBMSettings) -> DBMTrainer:
+        """The trainer of a machine in arrays of its own."""
+        return DBMTrainer(dbm, settings, self.state, self.seed)
 
     def _own_settings(self) -> DBMSettings:
         """Hyper-parameters of training, none of them "auto"."""

@@ -9,61 +9,17 @@ import numpy as np
 from skdeepbm.backends import Array
 from skdeepbm.estimators._base import GIBBS, host_dtype
 from skdeepbm.estimators._dbn_model import DBNModelMixin
+from skdeepbm.estimators._posterior import PosteriorMixin
 from skdeepbm.evaluation.label_recovery import recovered_labels
 from skdeepbm.models.labels import hidden_mean_given_features, label_log_posterior
 
 
-class DBNInferenceMixin(DBNModelMixin):
+class DBNInferenceMixin(PosteriorMixin, DBNModelMixin):
     """From rows to classes, by the network or by the top RBM."""
 
     inference: str
     n_inference_steps: int
     transform_layer: int
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Most probable class of each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            In the type of the labels that `fit` saw.
-        """
-        log_p = self._log_posterior(X)
-        return self.classes_[np.argmax(log_p, axis=1)]
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probability of each class given the row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`: those of the network's output layer, those of the top RBM's
-            free energies, or the shares of its label units, as `inference` says.
-        """
-        p = np.exp(self._log_posterior(X))
-        return p / p.sum(axis=1, keepdims=True)
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        log_p : ndarray of shape (n_samples, n_classes)
-            In nats.
-        """
-        return self._log_posterior(X)
 
     def _inference(self) -> str:
         if self.inference != "auto":
@@ -81,14 +37,7 @@ class DBNInferenceMixin(DBNModelMixin):
         dtype = host_dtype(X)
         inference = self._inference()
         if inference == "network":
-            output = network.layers[-1]
-
-            def log_p(v: Array) -> Array:
-                for layer in network.layers[:-1]:
-                    v = layer.mean(v)
-                a = output.input(v) + output.units.bias
-                return a - backend.xp.expand_dims(backend.logsumexp(a, axis=1), axis=1)
-
+            log_p = network.log_probabilities
         else:
             net = self._belief_net(backend, dtype)
             # every chunk goes on with the same stream

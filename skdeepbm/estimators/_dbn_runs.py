@@ -33,6 +33,8 @@ class BackpropRun(FinetuningRun):
     """Backpropagation of the upward pass; rows without a label take no part."""
 
     settings: Backprop
+    #: public arrays of the network
+    coefs, intercepts = "coefs_", "intercepts_"
 
     def __init__(
         self,
@@ -52,12 +54,12 @@ class BackpropRun(FinetuningRun):
             self.held_out = held_out_rows(estimator, settings, X, codes)
         trainer, own = backprop_trainer(settings, codes.size, self.rate)
         targets = _targets(codes, self)
+        self.build(lambda: trainer(self.network(), own, self.state, self.seed, targets))
 
-        def network() -> Network:
-            found: Network = estimator._model(backend, self.dtype, copy_arrays=True)
-            return found
-
-        self.build(lambda: trainer(network(), own, self.state, self.seed, targets))
+    def network(self) -> Network:
+        """The network to train, in arrays of its own."""
+        found: Network = self.estimator._model(self.backend, self.dtype, copy_arrays=True)
+        return found
 
     def early_stopping(self) -> EarlyStopping | None:
         if not self.settings.early_stopping:
@@ -72,8 +74,8 @@ class BackpropRun(FinetuningRun):
     def arrays(self) -> dict[str, Any]:
         layers = self.trainer.network.layers
         return {
-            "coefs_": [self.host(layer.weights) for layer in layers],
-            "intercepts_": [self.host(layer.units.bias) for layer in layers],
+            self.coefs: [self.host(layer.weights) for layer in layers],
+            self.intercepts: [self.host(layer.units.bias) for layer in layers],
         }
 
     def describe(self, entry: dict[str, Any]) -> str:

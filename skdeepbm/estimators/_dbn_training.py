@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
-from skdeepbm.backends import Backend, owner_of
+from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import host_dtype
 from skdeepbm.estimators._dbn_layers import DBNLayersMixin
 from skdeepbm.estimators._dbn_runs import BackpropRun, WakeSleepRun
 from skdeepbm.estimators._finetuning_settings import check_finetuning
-from skdeepbm.estimators._labels import encode_labels, replicated_rows
+from skdeepbm.estimators._labels import (
+    classes_of_partial_fit,
+    encode_labels,
+    replicated_rows,
+    taken_rows,
+)
 from skdeepbm.estimators._layers import layer_sizes
 from skdeepbm.estimators._stage import Stage
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
@@ -40,7 +45,7 @@ class DBNTrainingMixin(DBNLayersMixin):
             index = replicated_rows(
                 self, X, codes, sample_weight, self.class_weight, classes, canonical=True
             )
-            rows, codes = _taken(backend, X, codes, index)
+            rows, codes = taken_rows(backend, X, codes, index)
             n_epochs = None if settings is None else settings.n_iter
             check_finetuning(self, settings, rows, codes, self._epoch(settings), n_epochs)
             context = self._init_callback_context(max_subtasks=None)
@@ -60,27 +65,13 @@ class DBNTrainingMixin(DBNLayersMixin):
         )
 
     def _partial_fit(self, X: Any, y: Any, classes: Any) -> None:
-        going_on, name = hasattr(self, "rbms_"), type(self).__name__
-        if classes is None and not going_on:
-            raise ValueError(f"classes must be passed on the first call to partial_fit of {name}.")
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                f"class_weight={self.class_weight!r} of {name} is not supported by partial_fit, "
-                "which does not see all labels. Pass a dict, for example of "
-                "sklearn.utils.class_weight.compute_class_weight."
-            )
-        if going_on:
-            if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-                raise ValueError(
-                    f"`classes={classes!r}` of {name} is not the same as on the last call, where "
-                    f"it was {self.classes_!r}."
-                )
-            classes = self.classes_
+        going_on = hasattr(self, "rbms_")
+        classes = classes_of_partial_fit(self, classes, going_on)
         backend, settings = self._resolve_backend(X), self._settings()
         with self._untouched_if_bad():
             X, codes, classes, layers = self._check(backend, X, y, going_on, classes)
             index = replicated_rows(self, X, codes, None, self.class_weight, classes)
-            X, codes = _taken(backend, X, codes, index)
+            X, codes = taken_rows(backend, X, codes, index)
             check_finetuning(self, settings, X, codes, self._epoch(settings), None)
             if not going_on or (self.pretraining and not isinstance(settings, WakeSleep)):
                 if going_on:
@@ -147,12 +138,3 @@ class DBNTrainingMixin(DBNLayersMixin):
     ) -> BackpropRun | WakeSleepRun:
         kind = BackpropRun if isinstance(settings, Backprop) else WakeSleepRun
         return kind(self, settings, backend, X, codes, n_epochs)
-
-
-def _taken(
-    backend: Backend, X: Any, codes: np.ndarray, index: np.ndarray | None
-) -> tuple[Any, np.ndarray]:
-    """Rows with their codes, each as often as ``index`` names it; all of them if that is None."""
-    if index is None:
-        return X, codes
-    return backend.take_rows(X, index) if owner_of(X) is backend else X[index], codes[index]

@@ -66,7 +66,7 @@ class FinetuningRun(ABC):
 
     def saved_state(self) -> TrainingState | None:
         """What to go on from; it is not changed."""
-        return getattr(self.estimator, "_training", None)
+        return getattr(self.estimator, self.names[0], None)
 
     def starting_rate(self) -> float:
         """Where the learning rate "auto" begins."""
@@ -88,6 +88,8 @@ class FinetuningRun(ABC):
 
     trainer: Any
     task_name = "fine-tuning"
+    #: where the estimator keeps the state to go on from, the number of epochs and their history
+    names: tuple[str, str, str] = ("_training", "n_iter_", "history_")
 
     # -- what all have in common --------------------------------------------------------
 
@@ -97,6 +99,10 @@ class FinetuningRun(ABC):
 
     def early_stopping(self) -> EarlyStopping | None:
         return None
+
+    def rows(self) -> Rows:
+        """What the trainer sees of the data."""
+        return Rows(self.backend, self.X, self.dtype)
 
     def fit(self, context: Any, X: Any, y: Any) -> None:
         """Train for the epochs of the settings, as a task of the estimator's callbacks."""
@@ -114,7 +120,7 @@ class FinetuningRun(ABC):
         )
         try:
             if not stage.is_finished:
-                self.run(Rows(self.backend, self.X, self.dtype), hooks)
+                self.run(self.rows(), hooks)
         except DivergenceError as error:
             raise DivergenceError(f"{self.where()}: {error}") from error
         finally:
@@ -133,7 +139,7 @@ class FinetuningRun(ABC):
     def step(self) -> None:
         """One step on all rows at once."""
         entries: list[dict[str, Any]] = []
-        rows = Rows(self.backend, self.X, self.dtype)
+        rows = self.rows()
         try:
             entries.append(self.trainer.update(rows.batch(np.arange(rows.n_rows))))
         except DivergenceError as error:
@@ -154,18 +160,21 @@ class FinetuningRun(ABC):
         estimator = self.estimator
         for name, value in self.arrays().items():
             setattr(estimator, name, value)
-        estimator._training = copy.copy(self.trainer.save_state())
+        state, count, history = self.names
+        setattr(estimator, state, copy.copy(self.trainer.save_state()))
         estimator._fit_backend = self.backend.name
         found = {
             name: np.array([entry[name] for entry in entries]) for name in (entries or [{}])[0]
         }
         if self.is_new:
-            estimator.n_iter_, estimator.history_ = len(entries), found
+            setattr(estimator, count, len(entries))
+            setattr(estimator, history, found)
             return
-        estimator.n_iter_ += len(entries)
+        setattr(estimator, count, getattr(estimator, count) + len(entries))
         if entries:
-            old = estimator.history_
-            estimator.history_ = {
+            old = getattr(estimator, history)
+            joined = {
                 name: np.concatenate([old[name], values]) if name in old else values
                 for name, values in found.items()
             }
+            setattr(estimator, history, joined)

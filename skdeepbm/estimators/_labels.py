@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _check_y
 
-from skdeepbm.backends import owner_of
+from skdeepbm.backends import Backend, owner_of
 from skdeepbm.estimators._hyperparameters import check_count
 
 # elements that are hashed together
@@ -112,6 +112,43 @@ def encode_labels(estimator: Any, y: Any, classes: Any = None) -> tuple[np.ndarr
     codes = np.full(y.size, -1, dtype=np.intp)
     codes[~missing] = np.searchsorted(classes, labelled.astype(classes.dtype, copy=False))
     return classes, codes
+
+
+def classes_of_partial_fit(estimator: Any, classes: Any, going_on: bool) -> Any:
+    """The classes that `partial_fit` was given, or those that an earlier call set.
+
+    Raises
+    ------
+    ValueError
+        If there are none, if they are others than before, or if ``class_weight`` would need all
+        labels at once.
+    """
+    name = type(estimator).__name__
+    if classes is None and not going_on:
+        raise ValueError(f"classes must be passed on the first call to partial_fit of {name}.")
+    if isinstance(estimator.class_weight, str):
+        raise ValueError(
+            f"class_weight={estimator.class_weight!r} of {name} is not supported by partial_fit, "
+            "which does not see all labels. Pass a dict, for example of "
+            "sklearn.utils.class_weight.compute_class_weight."
+        )
+    if not going_on:
+        return classes
+    if classes is not None and not np.array_equal(np.unique(classes), estimator.classes_):
+        raise ValueError(
+            f"`classes={classes!r}` of {name} is not the same as on the last call, where it was "
+            f"{estimator.classes_!r}."
+        )
+    return estimator.classes_
+
+
+def taken_rows(
+    backend: Backend, X: Any, codes: np.ndarray, index: np.ndarray | None
+) -> tuple[Any, np.ndarray]:
+    """Rows with their codes, each as often as ``index`` names it; all of them if that is None."""
+    if index is None:
+        return X, codes
+    return backend.take_rows(X, index) if owner_of(X) is backend else X[index], codes[index]
 
 
 def one_hot(codes: np.ndarray, n_classes: int, dtype: Any) -> np.ndarray:

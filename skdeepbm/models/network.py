@@ -76,6 +76,12 @@ class Network:
             x = layer.mean(x)
         return x
 
+    def log_probabilities(self, x: Any) -> Array:
+        """Of the classes of inputs, where the last layer is one softmax group, in nats."""
+        output = self.layers[-1]
+        a = output.input(self.hidden(x)) + output.units.bias
+        return a - self.backend.xp.expand_dims(self.backend.logsumexp(a, axis=1), axis=1)
+
     def means(self, x: Any) -> list[Array]:
         """Expected values of every layer given inputs, from the first to the last."""
         found = []
