@@ -2,6 +2,7 @@
 
 from skdeepbm.estimators.classification_rbm import ClassificationRBM
 from skdeepbm.estimators.dbm import DBM
+from skdeepbm.estimators.dbm_classifier import DBMClassifier
 from skdeepbm.estimators.dbn import DBNClassifier
 from skdeepbm.estimators.deep_autoencoder import DeepAutoencoder
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
@@ -14,6 +15,7 @@ __all__ = [
     "DBM",
     "Backprop",
     "ClassificationRBM",
+    "DBMClassifier",
     "DBNClassifier",
     "DeepAutoencoder",
     "HammingNeighbors",

@@ -58,7 +58,7 @@ def dbm_templates(estimator: Any) -> list[RBMTransformer]:
         If one is no RBM of Bernoulli hidden units, or if their number is wrong.
     """
     name, n_layers = type(estimator).__name__, len(dbm_layer_sizes(estimator))
-    given = default_layer() if estimator.rbm is None else estimator.rbm
+    given = estimator._default_layer() if estimator.rbm is None else estimator.rbm
     found = []
     for i, template in enumerate(
         listed_templates(estimator, "rbm", given, n_layers, (RBMTransformer,))

@@ -9,7 +9,12 @@ import numpy as np
 
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import host_dtype
-from skdeepbm.estimators._dbm_layers import dbm_layer_sizes, dbm_templates, deep_arrays
+from skdeepbm.estimators._dbm_layers import (
+    dbm_layer_sizes,
+    dbm_templates,
+    deep_arrays,
+    default_layer,
+)
 from skdeepbm.estimators._dbm_model import DBMModelMixin
 from skdeepbm.estimators._dbm_run import DBMRun
 from skdeepbm.estimators._fitting import warn_of_base_rate
@@ -43,6 +48,8 @@ class DBMTrainingMixin(DBMModelMixin):
     _training: Any
     _data_variance: float
     _set_by_checks = (*DBMModelMixin._set_by_checks, "_entropy")
+    #: template of layers where none is given
+    _default_layer = staticmethod(default_layer)
 
     def _fit(self, X: Any, y: Any) -> None:
         backend = self._resolve_backend(X)

@@ -10,6 +10,7 @@ from skdeepbm import (
     DBM,
     Backprop,
     ClassificationRBM,
+    DBMClassifier,
     DBNClassifier,
     DeepAutoencoder,
     HammingNeighbors,
@@ -151,8 +152,25 @@ MACHINES = [
 ]
 
 
+# of the three clusters Bernoulli units clip half
+ADAM = Backprop(n_iter=20, optimizer="adam", learning_rate=0.05)
+JOINT = [
+    DBMClassifier((8, 6), n_iter=10),
+    DBMClassifier(
+        (8, 6, 5),
+        visible="gaussian",
+        rbm=QUICK,
+        n_iter=2,
+        transform_layers="all",
+        finetuning=ADAM,
+    ),
+    DBMClassifier((8, 6), visible="gaussian", pretraining=False, n_iter=2, finetuning=ADAM),
+    DBMClassifier((8, 6), rbm=QUICK, n_iter=2, finetuning=None, inference="mean_field"),
+]
+
+
 @parametrize_with_checks(
-    UNITS + OPTIONS + COUNTS + LABELS + DEEP + SEARCH + SHALLOW + UNROLLED + MACHINES
+    UNITS + OPTIONS + COUNTS + LABELS + DEEP + SEARCH + SHALLOW + UNROLLED + MACHINES + JOINT
 )
 def test_check_estimator(estimator, check):
     check(estimator)
