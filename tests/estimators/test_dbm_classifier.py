@@ -250,6 +250,23 @@ def test_warm_start_goes_on(finetuning, small, blobs):
         model.set_params(hidden_layer_sizes=(8, 4)).fit(small, blobs)
 
 
+def test_training_goes_on_with_other_settings(small, blobs):
+    """Of the machine, whatever its chains, centring and penalties have been."""
+    model = machine(warm_start=True, pretraining=False).fit(small, blobs)
+    changes = (
+        {"algorithm": "pt", "n_temperatures": 3, "n_chains": 7},
+        {"centring": False, "norm_cost": 0.1},
+        {"algorithm": "pcd", "optimizer": "adam", "sparsity_cost": 0.1},
+        {"centring": True, "max_norm": 1.0},
+    )
+    for change in changes:
+        before = model.label_coef_.copy()
+        model.set_params(**change).fit(small, blobs)
+        assert np.isfinite(model.label_coef_).all()
+        assert (model.label_coef_ != before).any()
+    assert model.n_joint_iter_ == 10
+
+
 def test_a_new_fit_forgets_the_old_one(small, blobs):
     model = machine(backprop()).fit(small, blobs)
     model.set_params(finetuning=None).fit(small, blobs)

@@ -88,6 +88,9 @@ def test_likelihood(visible, sizes, ref):
     gap = logsumexp(tiny.joint_log_weights(X), axis=1) - tiny.log_z() - model.score_samples(X)
     assert (gap > 0).all()
     assert gap.max() < 0.3
+    np.testing.assert_allclose(
+        -model.free_energy(X) - exact.value, model.score_samples(X), rtol=1e-10
+    )
 
 
 @pytest.mark.parametrize("sizes", SIZES)
