@@ -25,21 +25,24 @@ def drawn(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (rng.random(X.shape, dtype=np.float32) < X).astype(np.float32)
 
 
+def recipe(n_epochs: int) -> dict[str, Any]:
+    """Settings of joint training from small random weights, where every fit is an epoch."""
+    rates = [RATE * max(1 - epoch / n_epochs, 0.5 / n_epochs) for epoch in range(n_epochs)]
+    return {
+        "pretraining": False,
+        "learning_rate": rates,
+        "batch_size": 100,
+        "n_gibbs_steps": 5,
+        "max_mean_field_steps": 5,
+        "n_iter": 1,
+        "warm_start": True,
+    }
+
+
 def train(sizes: tuple[int, ...], X: np.ndarray, n_epochs: int) -> DBM:
     """Layers trained together from small random weights, at a rate that falls to zero."""
     rng = np.random.default_rng(0)
-    rates = [RATE * max(1 - epoch / n_epochs, 0.5 / n_epochs) for epoch in range(n_epochs)]
-    dbm = DBM(
-        sizes,
-        pretraining=False,
-        learning_rate=rates,
-        batch_size=100,
-        n_gibbs_steps=5,
-        max_mean_field_steps=5,
-        n_iter=1,
-        warm_start=True,
-        random_state=0,
-    )
+    dbm = DBM(sizes, **recipe(n_epochs), random_state=0)
     for _ in range(n_epochs):
         dbm.fit(drawn(X, rng))
     return dbm

@@ -110,7 +110,7 @@ def run_up_down(quick: bool = False) -> dict[str, Any]:
     return found
 
 
-def _few(y: np.ndarray, n: int, seed: int) -> np.ndarray:
+def few(y: np.ndarray, n: int, seed: int) -> np.ndarray:
     """``n`` rows, a tenth of each class; those of a smaller number are among them."""
     rng = np.random.default_rng(seed)
     return np.concatenate([rng.permutation(np.flatnonzero(y == c))[: n // 10] for c in range(10)])
@@ -127,12 +127,12 @@ def run_few_labels(quick: bool = False) -> list[dict[str, Any]]:
     scores: dict[int, list[tuple[float, float]]] = {n: [] for n in PUBLISHED}
     for seed in range(n_seeds):
         given = np.full(y.size, -1)
-        given[_few(y, 100, seed)] = y[_few(y, 100, seed)]
+        given[few(y, 100, seed)] = y[few(y, 100, seed)]
         base = DBNClassifier(
             (500, 500), rbm=template(1 if quick else 10), finetuning=None, random_state=seed
         ).fit(X, given)
         for n in PUBLISHED:
-            part = _few(y, n, seed)
+            part = few(y, n, seed)
             # as many updates for few rows as for many
             n_iter = 1 if quick else max(30, 30_000 // n)
             fine = Backprop(n_iter=n_iter, dropout=0.3, input_dropout=0.1)

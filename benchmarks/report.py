@@ -21,6 +21,7 @@ from benchmarks import (
     backprop_speed,
     classification_rbm,
     dbm,
+    dbm_classifier,
     dbm_speed,
     dbn,
     dead_units,
@@ -337,6 +338,16 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         "Dead units of deep Boltzmann machines",
         lambda: dead_units.run(_quick),
         dead_units.form,
+    ),
+    "dbm_classifier": (
+        "Deep Boltzmann machine with labels",
+        lambda: dbm_classifier.run(_quick),
+        dbm_classifier.form,
+    ),
+    "dbm_few_labels": (
+        "Few labels, deep Boltzmann machine",
+        lambda: dbm_classifier.run_few_labels(_quick),
+        dbm_classifier.form_few_labels,
     ),
     "few_labels": ("Few labels", lambda: dbn.run_few_labels(_quick), dbn.form_few_labels),
     "kill_resume": (
