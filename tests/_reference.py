@@ -1004,3 +1004,31 @@ def make_labelled_dbm(sizes=(3, 3, 2), n_classes=3, visible="bernoulli", seed=0,
     label = Layer("softmax", rng.normal(0, 0.7, n_classes), None, (n_classes,))
     weights = rng.normal(0, std, (sizes[-1], n_classes))
     return TinyLabelledDBM([*tiny.layers, label], [*tiny.weights, weights])
+
+
+def assert_same(a, b, ignore=(), name="value"):
+    """The same types, dtypes and values to the last bit, in nested objects with private parts.
+
+    ``ignore`` names attributes and keys that are not compared.
+    """
+    assert type(a) is type(b), name
+    if hasattr(a, "get_params") or hasattr(a, "__dataclass_fields__"):
+        a, b = vars(a), vars(b)
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), name
+        for key in a.keys() - set(ignore):
+            assert_same(a[key], b[key], ignore, f"{name}.{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), name
+        for i, (one, other) in enumerate(zip(a, b, strict=True)):
+            assert_same(one, other, ignore, f"{name}[{i}]")
+    elif isinstance(a, np.random.RandomState):
+        assert_same(a.get_state(), b.get_state(), ignore, name)
+    elif isinstance(a, np.ndarray):
+        assert a.dtype == b.dtype, name
+        np.testing.assert_array_equal(a, b, err_msg=name)
+    elif isinstance(a, float | np.floating):
+        x, y = np.asarray(a), np.asarray(b)
+        assert x.tobytes() == y.tobytes(), name
+    elif not callable(a):
+        assert a == b, name

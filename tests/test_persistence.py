@@ -9,7 +9,6 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -102,37 +101,15 @@ def _rows(name, X):
     return sp.csr_array(np.round(16 * X)) if name == "ReplicatedSoftmax" else X
 
 
-def _assert_same(a, b, name="estimator"):
-    """The same values, dtypes and types, private ones included."""
-    assert type(a) is type(b), name
-    if isinstance(a, BaseEstimator) or hasattr(a, "__dataclass_fields__"):
-        a, b = vars(a), vars(b)
-    if isinstance(a, dict):
-        assert a.keys() == b.keys(), name
-        for key in a:
-            _assert_same(a[key], b[key], f"{name}.{key}")
-    elif isinstance(a, list | tuple):
-        assert len(a) == len(b), name
-        for i, pair in enumerate(zip(a, b, strict=True)):
-            _assert_same(*pair, f"{name}[{i}]")
-    elif isinstance(a, np.ndarray):
-        assert a.dtype == b.dtype, name
-        np.testing.assert_array_equal(a, b, err_msg=name)
-    elif isinstance(a, np.random.RandomState):
-        _assert_same(a.get_state(), b.get_state(), name)
-    elif isinstance(a, float | int | str | None):
-        assert a == b or (a != a and b != b), name
-
-
 @pytest.mark.parametrize("name", MODELS)
-def test_what_is_loaded_is_what_was_saved(name, images, tmp_path):
+def test_what_is_loaded_is_what_was_saved(name, images, tmp_path, ref):
     pytest.importorskip("skops")
     (model, method), path = MODELS[name](*images), tmp_path / "model.skops"
     skdeepbm.save(model, path)
     loaded = skdeepbm.load(path)
-    _assert_same(loaded, model)
+    ref.assert_same(loaded, model)
     X = _rows(name, images[0])
-    _assert_same(getattr(loaded, method)(X), getattr(model, method)(X))
+    ref.assert_same(getattr(loaded, method)(X), getattr(model, method)(X))
     assert [file.name for file in tmp_path.iterdir()] == ["model.skops"]
 
 
@@ -162,11 +139,11 @@ def test_the_documentation_has_the_list():
     assert listed == list(TRUSTED)
 
 
-def test_skops_alone_loads_the_file_with_that_list(images, tmp_path):
+def test_skops_alone_loads_the_file_with_that_list(images, tmp_path, ref):
     io = pytest.importorskip("skops.io")
     model, path = _rbm().fit(images[0]), tmp_path / "rbm.skops"
     skdeepbm.save(model, path)
-    _assert_same(io.load(path, trusted=list(TRUSTED)), model)
+    ref.assert_same(io.load(path, trusted=list(TRUSTED)), model)
 
 
 def test_a_damaged_file_is_never_a_model(images, tmp_path):

@@ -17,25 +17,8 @@ TREE = {
 }
 
 
-def _same(a, b):
-    assert type(a) is type(b)
-    if isinstance(a, dict):
-        assert list(a) == list(b)
-        for key in a:
-            _same(a[key], b[key])
-    elif isinstance(a, list | tuple):
-        assert len(a) == len(b)
-        for x, y in zip(a, b, strict=True):
-            _same(x, y)
-    elif isinstance(a, np.ndarray | np.generic | float):
-        x, y = np.asarray(a), np.asarray(b)
-        assert (x.dtype, x.shape, x.tobytes()) == (y.dtype, y.shape, y.tobytes())
-    else:
-        assert a == b
-
-
-def test_an_archive_gives_back_what_it_was_given():
-    _same(unpack(pack(TREE)), TREE)
+def test_an_archive_gives_back_what_it_was_given(ref):
+    ref.assert_same(unpack(pack(TREE)), TREE)
 
 
 @pytest.mark.parametrize("tree", [{1: 2}, {"a": object()}, [{"a": {2}}], np.array([object()])])
