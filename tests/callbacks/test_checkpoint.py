@@ -14,6 +14,7 @@ from skdeepbm import (
     DBM,
     Backprop,
     ClassificationRBM,
+    DBMClassifier,
     DBNClassifier,
     DeepAutoencoder,
     RBMTransformer,
@@ -95,6 +96,17 @@ CASES = {
         "labels",
     ),
     "dbm": (lambda: DBM((8, 6), rbm=_layer(), n_iter=3, batch_size=20, random_state=0), "images"),
+    "dbm with labels": (
+        lambda: DBMClassifier(
+            (8, 6),
+            rbm=_layer(),
+            n_iter=3,
+            batch_size=20,
+            finetuning=Backprop(n_iter=3, dropout=0.2, batch_size=20),
+            random_state=0,
+        ),
+        "labels",
+    ),
     "autoencoder": (
         lambda: DeepAutoencoder(
             (8, 3),
