@@ -21,6 +21,7 @@ TRUSTED: tuple[str, ...] = (
     "skdeepbm.estimators._dbm_layers.TopRBM",
     "skdeepbm.estimators.classification_rbm.ClassificationRBM",
     "skdeepbm.estimators.dbm.DBM",
+    "skdeepbm.estimators.dbm_classifier.DBMClassifier",
     "skdeepbm.estimators.dbn.DBNClassifier",
     "skdeepbm.estimators.deep_autoencoder.DeepAutoencoder",
     "skdeepbm.estimators.finetuning.Backprop",

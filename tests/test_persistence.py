@@ -18,6 +18,7 @@ from skdeepbm import (
     DBM,
     Backprop,
     ClassificationRBM,
+    DBMClassifier,
     DBNClassifier,
     DeepAutoencoder,
     HammingNeighbors,
@@ -71,6 +72,12 @@ MODELS = {
     "DBM": lambda X, y: (
         DBM((5, 4, 3), rbm=_rbm(), n_iter=2, random_state=0).fit(X),
         "transform",
+    ),
+    "DBMClassifier": lambda X, y: (
+        DBMClassifier(
+            (5, 4), rbm=_rbm(), n_iter=2, finetuning=Backprop(n_iter=2), random_state=0
+        ).fit(X, y),
+        "predict_proba",
     ),
     "DBNClassifier": lambda X, y: (
         DBNClassifier((5, 4), rbm=_rbm(), finetuning=Backprop(n_iter=2), random_state=0).fit(X, y),
