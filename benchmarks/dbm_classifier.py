@@ -1,7 +1,7 @@
 """MNIST by deep Boltzmann machines with labels: before and after backpropagation, and few labels.
 
-The machine is trained as :mod:`benchmarks.dbm` trains one without labels, by its ``recipe`` and on
-pixels that are drawn anew in every epoch; backpropagation sees grey values.
+For few labels the machine is trained as :mod:`benchmarks.dbm` trains one without labels, by its
+``recipe`` and on pixels that are drawn anew in every epoch; backpropagation sees grey values.
 """
 
 import copy
@@ -42,42 +42,46 @@ def pretrained(
 def run(quick: bool = False) -> list[dict[str, Any]]:
     """Test error of 784-500-1000 before and after backpropagation."""
     X, y, X_test, y_test = mnist()
-    n_epochs, n_fine = (2, 2) if quick else (60, 70)
+    n_greedy, n_joint, n_fine = (1, 1, 1) if quick else (20, 10, 60)
     if quick:
         X, y, X_test, y_test = X[:2000], y[:2000], X_test[:1000], y_test[:1000]
     y = y.astype(int)
+    machine = DBMClassifier(
+        SIZES,
+        rbm=template(n_greedy),
+        learning_rate=[0.01 * (1 - epoch / n_joint) for epoch in range(n_joint)],
+        batch_size=100,
+        max_mean_field_steps=5,
+        n_iter=n_joint,
+        finetuning=None,
+        inference="mean_field",
+        random_state=0,
+    )
     begin = time.perf_counter()
-    machine = pretrained(SIZES, X, y, n_epochs)
-    seconds = time.perf_counter() - begin
-    rows = []
-    for inference, name in (("bound", "bounds of all labels"), ("mean_field", "mean field")):
-        model = copy.copy(machine).set_params(inference=inference)
-        rows.append(
-            {
-                "model": f"the machine, {n_epochs} epochs, {name}",
-                "published": None,
-                "error": error(model, X_test, y_test),
-                "seconds": seconds,
-            }
-        )
-        print(rows[-1], flush=True)
-    fine = {"n_iter": n_fine, "batch_size": 100}
-    for name, settings in (
-        ("", Backprop(**fine)),
-        (", dropout 0.3 (inputs 0.2)", Backprop(**fine, dropout=0.3, input_dropout=0.2)),
-    ):
-        tuned = copy.deepcopy(machine).set_params(finetuning=settings)
-        begin = time.perf_counter()
-        tuned.fit(X, y)
-        rows.append(
-            {
-                "model": f"the network of it, {n_fine} epochs of backpropagation{name}",
-                "published": PUBLISHED,
-                "error": error(tuned, X_test, y_test),
-                "seconds": time.perf_counter() - begin,
-            }
-        )
-        print(rows[-1], flush=True)
+    machine.fit(X, y)
+    rows = [
+        {
+            "model": f"the machine, {n_greedy} epochs a layer and {n_joint} joint ones, mean field",
+            "published": None,
+            "error": error(machine, X_test, y_test),
+            "seconds": time.perf_counter() - begin,
+        }
+    ]
+    print(rows[-1], flush=True)
+    settings = Backprop(n_iter=n_fine, batch_size=100, dropout=0.3, input_dropout=0.2)
+    tuned = copy.deepcopy(machine)
+    tuned.set_params(finetuning=settings, inference="network", warm_start=True)
+    begin = time.perf_counter()
+    tuned.fit(X, y)
+    rows.append(
+        {
+            "model": f"the network of it, {n_fine} epochs of backpropagation, dropout 0.3 "
+            "(inputs 0.2)",
+            "published": PUBLISHED,
+            "error": error(tuned, X_test, y_test),
+            "seconds": time.perf_counter() - begin,
+        }
+    )
     return rows
 
 
@@ -125,9 +129,8 @@ def form(found: list[dict[str, Any]]) -> str:
     ]
     head = ["784-500-1000", "test error, %", "published", "seconds"]
     return (
-        "MNIST, 60,000 / 10,000, one seed; pixels drawn anew in every epoch of the machine, grey "
-        "values for backpropagation and the test. Wanted: 1.10 % or less after backpropagation.\n\n"
-        + table(head, rows)
+        "MNIST, 60,000 / 10,000, one seed; grey values as probabilities. Wanted: 1.10 % or less "
+        "after backpropagation.\n\n" + table(head, rows)
     )
 
 
