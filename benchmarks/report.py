@@ -328,7 +328,12 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         lambda: dbn.run_up_down(_quick),
         dbn.form_up_down,
     ),
-    "dbm": ("MNIST by deep Boltzmann machines", lambda: dbm.run(_quick), dbm.form),
+    "dbm": ("MNIST by a deep Boltzmann machine", lambda: dbm.run(_quick), dbm.form),
+    "dbm3": (
+        "MNIST by three hidden layers",
+        lambda: dbm.run(_quick, (500, 500, 1000), -85.10),
+        dbm.form,
+    ),
     "dbm_speed": (
         "Speed of deep Boltzmann machines",
         lambda: dbm_speed.run(_quick),
