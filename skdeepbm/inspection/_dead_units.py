@@ -64,8 +64,8 @@ def dead_units(
 
     Parameters
     ----------
-    estimator : RBMTransformer, another estimator with `components_`, DBM, DBNClassifier or \
-DeepAutoencoder
+    estimator : RBMTransformer, another estimator with `components_`, DBM, DBMClassifier, \
+DBNClassifier or DeepAutoencoder
         Fitted.
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Rows like those that the model is for.
@@ -77,8 +77,8 @@ DeepAutoencoder
     Returns
     -------
     report : DeadUnits or list of DeadUnits
-        Of a DBM, DBNClassifier or DeepAutoencoder a list, with one report for each hidden layer
-        from the first to the top (of an autoencoder, to the code).
+        Of a DBM, DBMClassifier, DBNClassifier or DeepAutoencoder a list, with one report for each
+        hidden layer from the first to the top (of an autoencoder, to the code).
 
     Raises
     ------

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import owner_of
+from skdeepbm.estimators import DBNClassifier
 from skdeepbm.inspection._projection import projected_filters
 
 
@@ -75,5 +76,7 @@ def weight_label(estimator: Any, layer: int = 0) -> str:
     unit of the feature.
     """
     discrete = getattr(estimator, "visible", "multinomial") != "gaussian"
-    energy = hasattr(type(estimator), "log_partition") and not hasattr(estimator, "finetuning")
+    # after backpropagation the weights of a belief net are those of a network
+    energy = hasattr(type(estimator), "log_partition")
+    energy = energy and not isinstance(estimator, DBNClassifier)
     return "weight, nats" if energy and discrete and layer == 0 else "weight"

@@ -9,10 +9,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import owner_of
-from skdeepbm.estimators import DBM, DBNClassifier, DeepAutoencoder
+from skdeepbm.estimators import DBM, DBMClassifier, DBNClassifier, DeepAutoencoder
 from skdeepbm.models.network import Network
 
-LAYERED = (DBM, DBNClassifier, DeepAutoencoder)
+#: deep Boltzmann machines, with and without a label
+MACHINES = (DBM, DBMClassifier)
+LAYERED = (*MACHINES, DBNClassifier, DeepAutoencoder)
 
 
 def layer_weights(estimator: Any) -> list[np.ndarray]:
@@ -36,7 +38,7 @@ def layer_weights(estimator: Any) -> list[np.ndarray]:
             found.append(np.asarray(estimator.rbms_[-1].components_).T)
     elif isinstance(estimator, DeepAutoencoder):
         found = estimator.coefs_[: len(estimator.coefs_) // 2]
-    elif isinstance(estimator, DBM):
+    elif isinstance(estimator, MACHINES):
         found = estimator.coefs_
     elif hasattr(estimator, "components_"):
         found = [_host(estimator.components_).T]
@@ -62,7 +64,7 @@ def layer_means(estimator: Any, X: Any) -> list[np.ndarray]:
     """
     # a copy that shares the fitted arrays can be told what to return
     told = copy.copy(estimator)
-    if isinstance(estimator, DBM):
+    if isinstance(estimator, MACHINES):
         told.transform_layers = "all"
         edges = np.cumsum([np.shape(weights)[1] for weights in estimator.coefs_])[:-1]
         return np.split(_host(told.transform(X)), edges, axis=1)

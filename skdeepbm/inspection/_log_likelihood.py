@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.estimators import DBM, DBNClassifier, ReplicatedSoftmax
+from skdeepbm.estimators import DBM, DBMClassifier, DBNClassifier, ReplicatedSoftmax
 from skdeepbm.estimators._hyperparameters import check_groups
 from skdeepbm.inspection._estimators import check_has, on_host
 from skdeepbm.inspection._matplotlib import GREY, OKABE_ITO, pyplot, single
@@ -205,8 +205,9 @@ class LogLikelihoodDisplay:
         ----------
         estimator : estimator
             With ``log_partition`` and ``score_samples``: :class:`~skdeepbm.RBMTransformer`,
-            :class:`~skdeepbm.ClassificationRBM`; :class:`~skdeepbm.DBM` and
-            :class:`~skdeepbm.DBNClassifier`, of which the ladder has lower bounds.
+            :class:`~skdeepbm.ClassificationRBM`; :class:`~skdeepbm.DBM`,
+            :class:`~skdeepbm.DBMClassifier` and :class:`~skdeepbm.DBNClassifier`, of which the
+            ladder has lower bounds.
         X_train : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
             Means (and variances) of its columns make the lowest rung, of independent features.
         X_test : the same or None, default=None
@@ -275,7 +276,7 @@ class LogLikelihoodDisplay:
 
         values, exact = ladder(found.value), found.method == "exact"
         values[0] = _base_rate(estimator, X_train, list(sets.values())[-1])
-        bound = isinstance(estimator, DBM | DBNClassifier)
+        bound = isinstance(estimator, DBM | DBMClassifier | DBNClassifier)
         noun = "bound on the log-likelihood" if bound else "log-likelihood"
         display = cls(
             ["independent features", *sets],

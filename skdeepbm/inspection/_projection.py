@@ -38,8 +38,8 @@ def projected_filters(estimator: Any, *, layer: Any = -1) -> np.ndarray:
 
     Parameters
     ----------
-    estimator : RBMTransformer, another estimator with `components_`, DBM, DBNClassifier or \
-DeepAutoencoder
+    estimator : RBMTransformer, another estimator with `components_`, DBM, DBMClassifier, \
+DBNClassifier or DeepAutoencoder
         Fitted.
     layer : int, default=-1
         Hidden layer, counted from 0 for the first one; negative numbers count from the top.
@@ -86,8 +86,8 @@ def top_features(
 
     Parameters
     ----------
-    estimator : RBMTransformer, another estimator with `components_`, DBM, DBNClassifier or \
-DeepAutoencoder
+    estimator : RBMTransformer, another estimator with `components_`, DBM, DBMClassifier, \
+DBNClassifier or DeepAutoencoder
         Fitted.
     feature_names : array-like of str of shape (n_features,) or None, default=None
         None means `feature_names_in_`, or the numbers of the columns.

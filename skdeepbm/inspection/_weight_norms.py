@@ -153,7 +153,8 @@ class WeightNormDisplay:
         Parameters
         ----------
         estimator : estimator
-            With ``history_["weight_norm"]``, one value for each unit and epoch.
+            With ``history_["weight_norm"]``, one value for each unit and epoch; of a
+            :class:`~skdeepbm.DBMClassifier`, with that in ``joint_history_``.
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features) or None, \
 default=None
             Rows by which :func:`dead_units` finds dead units; None marks none.
@@ -188,7 +189,9 @@ default=None
         caller = f"{cls.__name__}.from_estimator"
         pyplot(caller)
         check_has(estimator, ("history_",), caller)
-        norms = np.asarray(estimator.history_.get("weight_norm", ()))
+        # the other history of a machine with a label may be about a network
+        history = getattr(estimator, "joint_history_", estimator.history_)
+        norms = np.asarray(history.get("weight_norm", ()))
         if norms.ndim != 2 or norms.shape[1] != _n_units(estimator):
             raise TypeError(
                 f"{caller} needs history_['weight_norm'] with a column for each hidden unit; that "

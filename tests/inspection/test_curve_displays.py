@@ -8,6 +8,7 @@ from skdeepbm import (
     DBM,
     Backprop,
     ClassificationRBM,
+    DBMClassifier,
     DBNClassifier,
     DeepAutoencoder,
     RBMTransformer,
@@ -129,6 +130,17 @@ def test_norms_of_several_layers():
     assert marked.dead[5]
 
 
+@pytest.mark.parametrize("finetuning", [None, Backprop(n_iter=3)])
+def test_norms_of_a_machine_with_a_label(finetuning):
+    """In joint training, whatever `history_` is about."""
+    y = X[:, 0].astype(int)
+    model = DBMClassifier((4, 3), pretraining=False, n_iter=2, finetuning=finetuning).fit(X, y)
+    display = WeightNormDisplay.from_estimator(model, X)
+    np.testing.assert_array_equal(display.norms, model.joint_history_["weight_norm"])
+    assert display.norms.shape == (2, 7)
+    assert display.dead.shape == (7,)
+
+
 def test_norms_that_are_not_of_units():
     coder = DeepAutoencoder((3, 2), pretraining=False, finetuning=Backprop(n_iter=1)).fit(X)
     with pytest.raises(TypeError, match="column for each hidden unit.*DeepAutoencoder"):
@@ -217,6 +229,10 @@ def test_ladders_of_bounds():
         dbn, X, method="ais", n_runs=10, n_temperatures=20
     )
     assert display.reverse_points_ is None
+    model = DBMClassifier((4, 3), rbm=template, n_iter=1, finetuning=None, random_state=0)
+    display = LogLikelihoodDisplay.from_estimator(model.fit(X, y), X)
+    np.testing.assert_allclose(rungs(display)[1], model.score_samples(X).mean(), rtol=1e-5)
+    assert "bound" in display.ax_.get_xlabel()
 
 
 def test_no_ladder_of_documents():

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from skdeepbm import DBM, Backprop, DBNClassifier, DeepAutoencoder, RBMTransformer
+from skdeepbm import (
+    DBM,
+    Backprop,
+    DBMClassifier,
+    DBNClassifier,
+    DeepAutoencoder,
+    RBMTransformer,
+)
 from skdeepbm.datasets import make_bars_and_stripes
 from skdeepbm.inspection import dead_units
 
@@ -126,6 +133,30 @@ def test_layers_of_a_belief_net(finetuning):
         np.testing.assert_allclose(report.standard_deviation, expected.std(axis=0))
     top = net.coefs_[2] if finetuning else net.rbms_[-1].components_.T
     np.testing.assert_allclose(reports[2].weight_norm, np.linalg.norm(top, axis=0))
+
+
+@pytest.mark.parametrize("finetuning", [None, Backprop(n_iter=1)])
+@pytest.mark.parametrize("transform_layers", ["top", "all"])
+def test_layers_of_a_boltzmann_machine_with_a_label(finetuning, transform_layers):
+    """Those of the machine: not its label, nor the network that it is the start of."""
+    X = make_bars_and_stripes(3)
+    model = DBMClassifier(
+        (4, 3),
+        pretraining=False,
+        n_iter=1,
+        finetuning=finetuning,
+        transform_layers=transform_layers,
+        random_state=0,
+    ).fit(X, np.arange(len(X)) % 2)
+    model.intercepts_[1][2] = -100.0
+    reports = dead_units(model, X, threshold=1e-12)
+    assert [r.dead.tolist() for r in reports] == [[False, False, True, False], [False] * 3]
+    assert model.transform_layers == transform_layers
+    means = model.set_params(transform_layers="all").transform(X)
+    spread = np.concatenate([report.standard_deviation for report in reports])
+    np.testing.assert_allclose(spread, means.std(axis=0))
+    for report, weights in zip(reports, model.coefs_, strict=True):
+        np.testing.assert_allclose(report.weight_norm, np.linalg.norm(weights, axis=0))
 
 
 def test_layers_of_an_autoencoder():

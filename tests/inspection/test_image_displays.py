@@ -11,6 +11,7 @@ from skdeepbm import (
     DBM,
     Backprop,
     ClassificationRBM,
+    DBMClassifier,
     DBNClassifier,
     DeepAutoencoder,
     RBMTransformer,
@@ -59,6 +60,18 @@ def test_filters_are_the_weights(rbm):
     np.testing.assert_allclose(display.im_.get_clim(), (-limit, limit))
     assert display.ax_.get_title() == "7 hidden units"
     assert display.colorbar_.ax.get_ylabel() == "weight, nats"
+
+
+@pytest.mark.parametrize("finetuning", [None, Backprop(n_iter=1)])
+def test_units_of_filters_of_machines_and_networks(finetuning):
+    """An energy is in nats; of a belief net, fine-tuning makes a network of its weights."""
+    rows = np.random.default_rng(0).integers(0, 2, (20, 4)).astype(float)
+    y = rows[:, 0].astype(int)
+    machine = DBMClassifier((3, 2), pretraining=False, n_iter=1, finetuning=finetuning)
+    net = DBNClassifier((3, 2), rbm=RBMTransformer(n_iter=1), finetuning=finetuning)
+    for model, label in ((machine, "weight, nats"), (net, "weight")):
+        display = FiltersDisplay.from_estimator(model.fit(rows, y))
+        assert display.colorbar_.ax.get_ylabel() == label
 
 
 def test_strongest_filters_first(rbm):
