@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import joblib
@@ -96,7 +97,35 @@ def _described(value: Any) -> str:
         # where it stands is another matter: the seed drawn from it is part of a checkpoint
         return "a RandomState"
     if hasattr(value, "__code__"):
-        parts = (value.__code__.co_code, value.__code__.co_consts, value.__defaults__)
-        code = hashlib.sha256(repr(parts).encode()).hexdigest()
+        code = hashlib.sha256(_of_function(value).encode()).hexdigest()
         return f"{value.__module__}.{value.__qualname__} #{code}"
     return f"{type(value).__qualname__} {_hash(value)}"
+
+
+def _of_function(function: Any, outer: tuple[Any, ...] = ()) -> str:
+    """What a function does, but for the values of global names."""
+    given = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
+    around = []
+    # what it has from the function around it
+    for cell in function.__closure__ or ():
+        value = cell.cell_contents
+        if isinstance(value, ModuleType):
+            around.append(value.__name__)
+        elif not isinstance(value, FunctionType):
+            around.append(_described(value))
+        elif value not in (*outer, function):
+            around.append(_of_function(value, (*outer, function)))
+    return f"{_of_code(function.__code__)} {_described(given)} {around}"
+
+
+def _of_code(code: CodeType) -> str:
+    """Of functions within, too: their representation has an address, another one in each run."""
+    constants = []
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            constants.append(_of_code(value))
+        elif isinstance(value, frozenset):
+            constants.append(repr(sorted(map(repr, value))))
+        else:
+            constants.append(repr(value))
+    return repr((code.co_code, code.co_names, constants))

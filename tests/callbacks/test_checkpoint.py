@@ -297,6 +297,58 @@ def test_checkpoints_of_another_fit_are_refused(what, data, tmp_path, monkeypatc
     ref.assert_same(other, expected.fit(*arguments), TIMES)
 
 
+def _rate(value):
+    return lambda epoch: value
+
+
+def _inner(value):
+    return lambda epoch: (lambda e: value / (1 + e))(epoch)
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        (_rate(0.1), _rate(0.2)),
+        (lambda epoch: np.exp(-epoch), lambda epoch: np.exp2(-epoch)),
+        (_inner(0.1), _inner(0.2)),
+    ],
+)
+def test_what_a_schedule_does_is_part_of_a_fit(then, now, data, tmp_path):
+    """Also what it has from the function around it, and which functions it calls."""
+    model = RBMTransformer(4, n_iter=2, random_state=0, learning_rate=then)
+    model.set_callbacks(Checkpoint(tmp_path)).fit(*data["images"])
+    model.set_params(learning_rate=now)
+    with pytest.raises(ValueError, match="is of another fit: learning_rate is another"):
+        model.fit(*data["images"])
+
+
+_SCHEDULE = """
+import sys
+from skdeepbm import RBMTransformer
+from skdeepbm.callbacks import Checkpoint
+
+# memory is used otherwise in each run
+fill = [bytes(1000 * i) for i in range(int(sys.argv[2]))]
+def made():
+    import math
+    def even(n): return n == 0 or odd(n - 1)
+    def odd(n): return n != 0 and even(n - 1)
+    def rate(epoch):
+        best = max((lambda i: math.exp(-i))(i) for i in range(epoch, epoch + 2))
+        return best if "a" in {"a", "b", "c"} and even(2) else 0.0
+    return rate
+rbm = RBMTransformer(2, n_iter=1, random_state=0, learning_rate=made())
+rbm.set_callbacks(Checkpoint(sys.argv[1])).fit([[0.0, 1.0], [1.0, 0.0]])
+"""
+
+
+def test_a_schedule_with_functions_of_its_own_goes_on_in_a_new_process(tmp_path):
+    for n in ("0", "50"):
+        command = [sys.executable, "-c", _SCHEDULE, str(tmp_path), n]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert found.returncode == 0, found.stderr
+
+
 def test_settings_of_layers_are_part_of_a_fit(data, tmp_path):
     make = CASES["dbm"][0]
     interrupted(make(), data["images"], 1, Checkpoint(tmp_path))
