@@ -64,9 +64,19 @@ class DBMInferenceMixin(DBMModelMixin):
 
         def means(v: Array) -> Array:
             found = self._settled(dbm, v)
-            return found[-1] if self.transform_layers == "top" else backend.xp.concat(found, axis=1)
+            return found[-1] if self._has_top_alone else backend.xp.concat(found, axis=1)
 
         return self._apply_rows(backend, X, host_dtype(X), means, sum(self._sizes()))
+
+    @property
+    def _has_top_alone(self) -> bool:
+        """Whether features are of the top layer; `transform_layers` may be set since the fit."""
+        if self.transform_layers not in ("top", "all"):
+            raise ValueError(
+                f"transform_layers of {type(self).__name__} must be 'top' or 'all', got "
+                f"{self.transform_layers!r}."
+            )
+        return self.transform_layers == "top"
 
     def _settled(self, dbm: DBM, v: Array) -> list[Array]:
         """Expected values of the hidden layers, of every row as if it were alone."""
@@ -109,7 +119,7 @@ class DBMInferenceMixin(DBMModelMixin):
         n_first, turned = self._sizes()[1], self._below(dbm).upside_down()
 
         def expected(h: Array) -> Array:
-            if self.transform_layers == "top":
+            if self._has_top_alone:
                 return settled_means(turned, h)[-1]
             return dbm.visible.mean(dbm.from_above(0, h[:, :n_first]))
 
@@ -118,4 +128,4 @@ class DBMInferenceMixin(DBMModelMixin):
     @property
     def _n_features_out(self) -> int:
         sizes = self._sizes()[1:]
-        return sizes[-1] if self.transform_layers == "top" else sum(sizes)
+        return sizes[-1] if self._has_top_alone else sum(sizes)

@@ -56,8 +56,14 @@ class DBMLabelInferenceMixin(PosteriorMixin, DBMLabelModelMixin, DBMInferenceMix
         if self.inference == "network" and not self._has_network:
             raise ValueError(
                 f"inference='network' of {type(self).__name__} needs finetuning='backprop'; "
-                "without it the classes come from the machine: use 'auto', 'bound' or "
-                "'mean_field'."
+                "without it the classes come from the machine: use 'auto', 'bound', "
+                "'mean_field' or 'exact'."
+            )
+        if self.inference not in ("network", "bound", "mean_field", "exact"):
+            # set since the fit
+            raise ValueError(
+                f"inference of {type(self).__name__} must be 'auto', 'network', 'bound', "
+                f"'mean_field' or 'exact', got {self.inference!r}."
             )
         return self.inference
 

@@ -29,6 +29,12 @@ class DBNInferenceMixin(PosteriorMixin, DBNModelMixin):
                     "finetuning='backprop'; without it the classes come from the top RBM: use "
                     "'auto', 'free_energy' or 'gibbs'."
                 )
+            if self.inference not in ("network", "free_energy", "gibbs"):
+                # set since the fit
+                raise ValueError(
+                    f"inference of {type(self).__name__} must be 'auto', 'network', 'free_energy' "
+                    f"or 'gibbs', got {self.inference!r}."
+                )
             return self.inference
         return "network" if self._is_classifier_network else "free_energy"
 

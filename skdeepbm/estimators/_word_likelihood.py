@@ -122,9 +122,10 @@ class WordLikelihoodMixin(WordGenerationMixin):
         """
         check_is_fitted(self, self._fitted_names)
         self._check_partition(method, n_runs, n_temperatures, reverse)
-        lengths = self._check_lengths(n_words, "log_partition") + self.n_hidden_words
+        lengths = self._check_lengths(n_words, "log_partition")
         backend = self._resolve_backend(fitted=True)
         model = self._model(backend, np.dtype(np.float64)).whole
+        lengths = lengths + self.n_hidden_words
         if method == "exact" and not is_enumerable(model):
             raise ValueError(
                 f"method='exact' of {type(self).__name__}.log_partition enumerates at most 20 "

@@ -58,7 +58,14 @@ class WordTrainingMixin(TrainingMixin):
             BernoulliUnits(backend, own(self.intercept_hidden_)),
             own(np.asarray(self.components_).T),
         )
-        if not self.n_hidden_words:
+        n: Any = self.n_hidden_words
+        # to set it later changes the model, which nothing else has checked then
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise ValueError(
+                f"n_hidden_words of {type(self).__name__} must be an integer of at least 0, got "
+                f"{n!r}."
+            )
+        if not n:
             return whole
         return OverReplicatedSoftmax(whole, self.n_hidden_words)
 

@@ -80,6 +80,10 @@ def test_transform_is_mean_field(visible, sizes, ref):
         np.testing.assert_allclose(states[i], expected, atol=3e-6)
     np.testing.assert_array_equal(model.set_params(transform_layers="top").transform(X), states[-1])
     assert len(model.get_feature_names_out()) == sizes[-1]
+    model.set_params(transform_layers="al")
+    for call in (model.transform, model.inverse_transform, lambda _: model.get_feature_names_out()):
+        with pytest.raises(ValueError, match="transform_layers of DBM must be 'top' or 'all', got"):
+            call(X)
 
 
 def test_a_row_has_the_features_it_would_have_alone(small):

@@ -253,6 +253,8 @@ def test_inference_that_is_not_there(small, blobs):
     model = machine(finetuning=None, inference="network").fit(small, blobs)
     with pytest.raises(ValueError, match="inference='network' of DBMClassifier needs finetuning"):
         model.predict(small)
+    with pytest.raises(ValueError, match="inference of DBMClassifier must be .*, got 'bounds'"):
+        model.set_params(inference="bounds").predict(small)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,12 @@ def test_probabilities(finetuning, inference, small, blobs):
         np.testing.assert_array_equal(same, p)
 
 
+def test_inference_that_is_not_there(small, blobs):
+    model = fitted(small, blobs, finetuning=None).set_params(inference="gibs")
+    with pytest.raises(ValueError, match="inference of DBNClassifier must be .*, got 'gibs'"):
+        model.predict(small)
+
+
 @pytest.mark.parametrize("sizes", [(8,), (8, 6), (8, 6, 5)], ids=str)
 def test_the_network_by_hand(sizes, small, blobs):
     model = fitted(small, blobs, sizes, Backprop(n_iter=2))

@@ -248,6 +248,22 @@ def test_bad_steps_of_mean_field(documents):
     np.testing.assert_array_equal(model.components_, before)
 
 
+@pytest.mark.parametrize("value", [-1, 2.5, None, "two"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model: model.transform(COUNTS),
+        lambda model: model.score(COUNTS),
+        lambda model: model.log_partition(3),
+        lambda model: model.sample(2, n_words=3),
+    ],
+)
+def test_bad_number_of_hidden_words_after_fit(call, value):
+    model = made().set_params(n_hidden_words=value)
+    with pytest.raises(ValueError, match="n_hidden_words of ReplicatedSoftmax must be an integer"):
+        call(model)
+
+
 def test_bad_kind_of_free_energy():
     with pytest.raises(ValueError, match="free_energy of ReplicatedSoftmax.perplexity must be"):
         made().perplexity(COUNTS, free_energy="exactly")
