@@ -150,7 +150,8 @@ class DBMClassifier(
         They end when no expected value changes by more.
 
     shuffle : bool, default=True
-        Whether the rows are visited in a new random order in every epoch.
+        Whether the rows are visited in a new random order in every epoch. Without, they are in an
+        order that their values decide, not that of X: the order of X changes nothing.
 
     training_dtype : {"float32", "float64"} or None, default="float32"
         Precision of the arithmetic of joint training; None means that of the data. Fitted arrays
@@ -376,7 +377,8 @@ class DBMClassifier(
         row has a label, with what the machine now says of the second hidden layer. The first call,
         if there are no layers yet, starts as `fit` does, from greedy layers that are trained on its
         rows. With ``finetuning=None``, ``fit(X, y)`` with ``n_iter=0`` starts from all the data,
-        and the same batches in the same order then give the same parameters as `fit`.
+        and the batches that `fit` makes then give the same parameters with a learning rate that is
+        given.
 
         Parameters
         ----------
