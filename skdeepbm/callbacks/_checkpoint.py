@@ -75,7 +75,7 @@ class Checkpoint(StageCallback):
     checkpoint. Epoch times in ``history_`` are those that were measured.
 
     `partial_fit` writes no checkpoints: between calls, :func:`skdeepbm.save` keeps everything.
-    Minimisation over all rows (``Backprop(solver="lbfgs")`` or ``"cg"`` without
+    Minimisation over all rows (``Backprop(optimizer="lbfgs")`` or ``"cg"`` without
     ``n_line_searches``) begins again at the start of its stage. Other callbacks keep what they
     remember to themselves: one that counts epochs counts from the interruption.
 
