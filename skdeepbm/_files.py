@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 from skdeepbm.exceptions import DamagedFileError
@@ -34,7 +35,9 @@ def unsealed(kind: str, data: bytes) -> bytes:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file that is old or new as a whole, whenever the process or the machine ends."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}.")
+    part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         with open(part, "wb") as file:
             file.write(data)

@@ -35,6 +35,9 @@ TRUSTED: tuple[str, ...] = (
     "skdeepbm.training.schedules.Linear",
     "skdeepbm.training.schedules.Step",
     "skdeepbm.training.settings.TrainingState",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
 )
 
 
@@ -85,7 +88,7 @@ def save(estimator: Any, path: Any, *, trusted: Iterable[str] = ()) -> None:
     >>> bool((same.transform(X) == rbm.transform(X)).all())
     True
     """
-    skops = _skops()
+    skops, trusted = _skops(), _names(trusted)
     if hasattr(estimator, "_skl_callbacks"):
         estimator = copy.copy(estimator)
         del estimator._skl_callbacks
@@ -126,7 +129,7 @@ def load(path: Any, *, trusted: Iterable[str] = ()) -> Any:
     ImportError
         If skops is not installed.
     """
-    skops = _skops()
+    skops, trusted = _skops(), _names(trusted)
     try:
         body = unsealed(_KIND, Path(path).read_bytes())
     except DamagedFileError as error:
@@ -138,6 +141,10 @@ def load(path: Any, *, trusted: Iterable[str] = ()) -> Any:
             "them and where the file comes from, name them in trusted."
         )
     return skops.loads(body, trusted=[*TRUSTED, *trusted])
+
+
+def _names(trusted: Iterable[str]) -> list[str]:
+    return [trusted] if isinstance(trusted, str) else list(trusted)
 
 
 def _strange(found: Iterable[str], trusted: Iterable[str]) -> list[str]:

@@ -1012,7 +1012,7 @@ def assert_same(a, b, ignore=(), name="value"):
     ``ignore`` names attributes and keys that are not compared.
     """
     assert type(a) is type(b), name
-    if hasattr(a, "get_params") or hasattr(a, "__dataclass_fields__"):
+    if any(hasattr(a, it) for it in ("get_params", "__dataclass_fields__", "get_n_splits")):
         a, b = vars(a), vars(b)
     if isinstance(a, dict):
         assert a.keys() == b.keys(), name

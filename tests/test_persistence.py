@@ -11,6 +11,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import skdeepbm
@@ -49,6 +50,16 @@ def _words(X, y):
 
 
 MODELS = {
+    "search of a density": lambda X, y: (
+        GridSearchCV(_rbm(), {"n_components": [2, 3]}, cv=2).fit(X),
+        "transform",
+    ),
+    "search of a classifier": lambda X, y: (
+        GridSearchCV(
+            make_pipeline(_rbm(), LogisticRegression()), {"rbmtransformer__n_iter": [1, 2]}, cv=2
+        ).fit(X, y),
+        "predict_proba",
+    ),
     "RBMTransformer": lambda X, y: (_rbm(algorithm="pt", batch_size=20).fit(X), "transform"),
     "schedules": lambda X, y: (
         _rbm(
@@ -142,7 +153,7 @@ def test_the_trusted_types_are_exactly_those_of_our_estimators(images):
 
 def test_the_documentation_has_the_list():
     page = Path(__file__).parents[1] / "docs" / "guide" / "saving.md"
-    listed = re.findall(r'^    "(skdeepbm\.[\w.]+)",$', page.read_text(), re.MULTILINE)
+    listed = re.findall(r'^    "(sk[\w.]+)",$', page.read_text(), re.MULTILINE)
     assert listed == list(TRUSTED)
 
 
@@ -198,6 +209,22 @@ def test_types_of_others_are_named_on_both_sides(images, tmp_path):
         skdeepbm.load(path)
     loaded = skdeepbm.load(path, trusted=[kind])
     np.testing.assert_array_equal(loaded.components_, model.components_)
+
+
+def test_one_type_may_be_named_without_a_list(images, tmp_path):
+    pytest.importorskip("skops")
+    model, path = _rbm(learning_rate=Doubled()).fit(images[0]), tmp_path / "rbm.skops"
+    kind = f"{Doubled.__module__}.Doubled"
+    skdeepbm.save(model, path, trusted=kind)
+    loaded = skdeepbm.load(path, trusted=kind)
+    np.testing.assert_array_equal(loaded.components_, model.components_)
+
+
+def test_no_such_folder(images, tmp_path):
+    pytest.importorskip("skops")
+    path = tmp_path / "nowhere" / "rbm.skops"
+    with pytest.raises(FileNotFoundError, match="rbm.skops cannot be written: there is no folder"):
+        skdeepbm.save(_rbm().fit(images[0]), path)
 
 
 def test_callbacks_are_not_kept(images, tmp_path):

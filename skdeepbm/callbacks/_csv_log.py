@@ -57,12 +57,15 @@ class CSVLog(StageCallback):
         self._columns: list[str] = []
         self._n_written: dict[str, int] = {}
         self._process = 0
+        self._is_begun = False
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Begin the file."""
+        """Forget what other fits have written; the file begins with the first epoch of this one."""
         self._columns, self._n_written = ["stage", "epoch"], {}
-        self._process = os.getpid()
-        self._write([], "w")
+        self._process, self._is_begun = os.getpid(), False
+        # a path that cannot be written is an error before training
+        with open(self.path, "a", encoding="utf-8"):
+            pass
 
     def _on_epochs(self, stage: Stage, name: str) -> None:
         if os.getpid() != self._process:
@@ -70,6 +73,9 @@ class CSVLog(StageCallback):
                 f"CSVLog({str(self.path)!r}) cannot write from several processes: fit with "
                 "n_jobs=1, or set it on the estimator after the search."
             )
+        if not self._is_begun:
+            self._write([], "w")
+            self._is_begun = True
         first = self._n_written.get(name, 0)
         rows = [
             {"stage": name, "epoch": epoch, **scalars(entry)}

@@ -93,7 +93,16 @@ def warn_of_base_rate(
     if n_updates < 100 or data_variance == 0:
         return
     error = error_of(entries[-1])
-    if error > 0.99 * data_variance:
+    if error > 1.5 * data_variance:
+        warnings.warn(
+            f"{type(estimator).__name__}: after {len(entries)} epochs the model reconstructs the "
+            f"data much worse than their means do (mean squared error {error:.4g}, variance "
+            f"{data_variance:.4g}): training has run away. Lower learning_rate, or standardise the "
+            "features.",
+            BaseRateWarning,
+            stacklevel=user_level(),
+        )
+    elif error > 0.99 * data_variance:
         warnings.warn(
             f"{type(estimator).__name__}: after {len(entries)} epochs the model reconstructs the "
             f"data no better than their means do (mean squared error {error:.4g}, variance "

@@ -106,6 +106,7 @@ def _place_of_not_finite(X: Any) -> str | None:
         coo = X.tocoo()
         at = np.flatnonzero(~np.isfinite(coo.data))
         bad = np.stack([coo.coords[0][at], coo.coords[1][at]], axis=1)
+        is_infinite = bool(np.isinf(coo.data).any())
         bad = bad[np.lexsort((bad[:, 1], bad[:, 0]))]
     else:
         try:
@@ -114,14 +115,17 @@ def _place_of_not_finite(X: Any) -> str | None:
             return None
         if values.ndim != 2:
             return None
+        is_infinite = bool(np.isinf(values).any())
         bad = np.argwhere(~np.isfinite(values))
     if not len(bad):
         return None
     row, column = (int(i) for i in bad[0])
     names = getattr(X, "columns", None)
     where = str(column) if names is None else f"{column} ({str(names[column])!r})"
+    # imputers refuse infinite values too
+    first = "Replace infinite values by NaN, then impute" if is_infinite else "Impute"
     return (
-        f"The first of {len(bad)} such values is in row {row}, column {where}. Impute them "
+        f"The first of {len(bad)} such values is in row {row}, column {where}. {first} them "
         "(SimpleImputer) or drop the rows."
     )
 

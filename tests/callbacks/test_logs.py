@@ -123,6 +123,17 @@ def test_several_processes_are_refused(data, tmp_path):
         rbm.fit(*data["images"])
 
 
+def test_a_fit_that_is_refused_leaves_the_table_of_the_last_one(data, tmp_path):
+    """A checkpoint of other hyper-parameters ends a fit before its first epoch."""
+    X, path = data["images"][0], tmp_path / "log.csv"
+    callbacks = [CSVLog(path), Checkpoint(tmp_path / "checkpoints")]
+    _rbm().set_callbacks(*callbacks).fit(X)
+    before = path.read_text()
+    with pytest.raises(ValueError, match="n_components"):
+        _rbm(n_components=7).set_callbacks(*callbacks).fit(X)
+    assert path.read_text() == before
+
+
 def test_a_path_that_cannot_be_written_is_an_error_before_training(data, tmp_path):
     rbm = _rbm().set_callbacks(CSVLog(tmp_path / "no folder" / "log.csv"))
     with pytest.raises(FileNotFoundError, match="no folder"):

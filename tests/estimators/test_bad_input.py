@@ -227,6 +227,13 @@ def test_a_model_that_learned_nothing_warns():
     contains(text, "RBMTransformer", "after 10 epochs", "Raise learning_rate or n_iter")
 
 
+def test_a_model_that_has_run_away_warns_of_the_rate():
+    real = np.random.default_rng(0).normal(size=(200, 8))
+    model = rbm(n_iter=10, learning_rate=0.3, visible="gaussian", hidden="relu")
+    text = warned(BaseRateWarning, model.fit, real)
+    contains(text, "much worse than their means", "Lower learning_rate")
+
+
 # -- hyper-parameters ------------------------------------------------------------------------
 
 
