@@ -23,7 +23,7 @@ from skdeepbm.models.units import BernoulliUnits
 from skdeepbm.training import DBMSettings, DBMTrainer, Rows, TrainingState
 
 SIZES = (784, 500, 1000)
-N_ROWS, BATCH, GIBBS, MEAN_FIELD, N_TEMPERATURES, ROUNDS = 10_000, 100, 5, 10, 1000, 5
+N_ROWS, BATCH, GIBBS, MEAN_FIELD, N_TEMPERATURES, ROUNDS = 10_000, 100, 5, 10, 1000, 3
 
 
 class _NoHooks:
