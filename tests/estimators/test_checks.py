@@ -42,14 +42,11 @@ OPTIONS = [
     RBMTransformer(visible="gaussian", hidden="gaussian"),
     RBMTransformer(visible="gaussian", hidden="gaussian", algorithm="pcd"),
     RBMTransformer(n_iter=2, visible="gaussian", hidden="relu"),
-    RBMTransformer(n_iter=2, optimizer="adam"),
-    RBMTransformer(n_iter=2, optimizer="nesterov"),
-    RBMTransformer(n_iter=2, sparsity_cost=0.1),
-    RBMTransformer(n_iter=2, max_norm=1.0, norm_cost=0.1),
-    RBMTransformer(n_iter=2, training_dtype=None),
-    RBMTransformer(n_iter=2, training_dtype="float64"),
-    RBMTransformer(n_iter=2, centring=False),
-    RBMTransformer(n_iter=2, shuffle=False, n_gibbs_steps=2, l1_penalty=1e-3),
+    RBMTransformer(n_iter=2, optimizer="adam", training_dtype=None, centring=False),
+    RBMTransformer(n_iter=2, optimizer="nesterov", sparsity_cost=0.1, max_norm=1.0, norm_cost=0.1),
+    RBMTransformer(
+        n_iter=2, training_dtype="float64", shuffle=False, n_gibbs_steps=2, l1_penalty=1e-3
+    ),
 ]
 
 
@@ -104,11 +101,12 @@ SHALLOW = [
     ShallowAutoencoder(8, visible="gaussian", hidden="gaussian", tied_weights=False),
     ShallowAutoencoder(8, n_iter=2, visible="gaussian", hidden="relu", corruption="gaussian"),
     ShallowAutoencoder(8, n_iter=2, hidden="relu", tied_weights=False, optimizer="sgd"),
-    ShallowAutoencoder(8, n_iter=2, corruption="masking", training_dtype=None),
-    ShallowAutoencoder(8, n_iter=2, corruption="salt", optimizer="nesterov", max_norm=1.0),
+    ShallowAutoencoder(
+        8, n_iter=2, corruption="salt", optimizer="nesterov", max_norm=1.0, training_dtype=None
+    ),
     ShallowAutoencoder(8, n_iter=2, contraction_cost=0.1, weight_decay=1e-3),
     ShallowAutoencoder(8, n_iter=2, visible="softmax", sparsity_cost=0.1),
-    ShallowAutoencoder(8, visible="multinomial", corruption="masking"),
+    ShallowAutoencoder(8, n_iter=2, visible="multinomial", corruption="masking"),
     ShallowAutoencoder(8, n_iter=2, visible="multinomial", hidden="relu", tied_weights=False),
 ]
 

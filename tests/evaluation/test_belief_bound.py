@@ -48,10 +48,10 @@ def test_partition_function_with_labels(backend, ref):
 
 
 @pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
-def test_annealing_with_labels(backend, ref, visible, monkeypatch):
+def test_annealing_with_labels(compiled, ref, visible, monkeypatch):
     """Features and labels side by side are annealed like any visible layer, both ways."""
     tiny = ref.make_net((4,), n_classes=3, visible=visible)
-    top, exact = tiny.net(backend).top, exact_log_partition(tiny.net(backend).top)
+    top, exact = tiny.net(compiled).top, exact_log_partition(tiny.net(compiled).top)
     seed = np.random.SeedSequence(4)
     found = estimated_log_partition(top, 200, 100, seed)
     assert found.lower < exact < found.upper
@@ -59,7 +59,7 @@ def test_annealing_with_labels(backend, ref, visible, monkeypatch):
     # so small a machine forgets where it started at once
     monkeypatch.setattr("skdeepbm.evaluation.partition._BURN_IN", 50)
     rows = np.concatenate([ref.some_rows(tiny.visible, 100), _hot(tiny, 1, 100)], axis=1)
-    found = estimated_log_partition(top, 100, 100, seed, backend.asarray(rows))
+    found = estimated_log_partition(top, 100, 100, seed, compiled.asarray(rows))
     assert found.reverse == pytest.approx(exact, abs=0.2)
 
 
