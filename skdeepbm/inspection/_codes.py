@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
-from skdeepbm.inspection._estimators import check_has, on_host
+from skdeepbm.inspection._estimators import caller_of, on_host
 from skdeepbm.inspection._matplotlib import OKABE_ITO, pyplot, single
 
 if TYPE_CHECKING:
@@ -225,9 +225,7 @@ class CodesDisplay:
         >>> CodesDisplay.from_estimator(coder, X, y, y_name="digit").codes.shape
         (200, 2)
         """
-        caller = f"{cls.__name__}.from_estimator"
-        pyplot(caller)
-        check_has(estimator, ("transform",), caller)
+        caller = caller_of(cls, estimator, "transform")
         codes = on_host(estimator.transform(X))
         n = codes.shape[1]
         if units is None and n != 2:

@@ -11,7 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import owner_of
 from skdeepbm.estimators import DBNClassifier
-from skdeepbm.inspection._projection import projected_filters
+from skdeepbm.inspection._matplotlib import pyplot
+
+#: what estimators call their weights from the features
+WEIGHTS = ("components_", "coefs_")
 
 
 def on_host(array: Any) -> np.ndarray:
@@ -33,11 +36,21 @@ def first_rows(X: Any, n: int) -> Any:
     return X[:n]
 
 
-def check_has(estimator: Any, names: tuple[str, ...], caller: str) -> None:
-    """Raise unless a fitted estimator has one of the attributes or methods."""
+def caller_of(display: type, estimator: Any, *names: str) -> str:
+    """Who asks, for errors, once there is matplotlib and what it needs of the estimator.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    NotFittedError, TypeError
+        Unless the estimator is fitted and has one of the attributes or methods.
+    """
+    caller = f"{display.__name__}.from_estimator"
+    pyplot(caller)
     check_is_fitted(estimator)
     if any(hasattr(estimator, name) for name in names):
-        return
+        return caller
     hint = ""
     if isinstance(estimator, Pipeline):
         hint = " Give its last step, pipeline[-1], and data that have gone through the others."
@@ -53,18 +66,10 @@ def check_positive(value: Any, name: str, caller: str) -> None:
         raise ValueError(f"{name} of {caller} must be an integer of at least 1, got {value!r}.")
 
 
-def weights_from_features(estimator: Any, layer: int, caller: str) -> np.ndarray:
-    """Weights that lead from the features to the units of a layer; (n_units, n_features).
-
-    Of an estimator of this package by :func:`projected_filters`; of any other with
-    ``components_``, or of the first layer of one with ``coefs_``, as they are.
-    """
-    check_has(estimator, ("components_", "coefs_"), caller)
-    return projected_filters(estimator, layer=layer)
-
-
 def strongest(weights: np.ndarray, n: int) -> np.ndarray:
-    """Indices of the units with the largest weights, by Euclidean norm, the largest first."""
+    """Units with the largest weights, by Euclidean norm, the largest first; all of them, if few."""
+    if len(weights) <= n:
+        return np.arange(len(weights))
     norms = np.linalg.norm(weights.astype(np.float64), axis=1)
     return np.argsort(-norms, kind="stable")[:n]
 

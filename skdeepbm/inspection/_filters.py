@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skdeepbm.inspection._estimators import (
+    WEIGHTS,
+    caller_of,
     check_positive,
     strongest,
     weight_label,
-    weights_from_features,
 )
 from skdeepbm.inspection._images import Sheet, as_images, columns_for, shape_of
 from skdeepbm.inspection._matplotlib import pyplot, single
+from skdeepbm.inspection._projection import projected_filters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -186,14 +188,11 @@ class FiltersDisplay:
         >>> FiltersDisplay.from_estimator(dbm, layer=1).filters.shape
         (8, 8, 8)
         """
-        caller = f"{cls.__name__}.from_estimator"
-        pyplot(caller)
-        weights = weights_from_features(estimator, layer, caller)
+        caller = caller_of(cls, estimator, *WEIGHTS)
+        weights = projected_filters(estimator, layer=layer)
         check_positive(max_units, "max_units", caller)
         shape = shape_of(weights.shape[1], image_shape, caller)
-        units = np.arange(len(weights))
-        if len(weights) > max_units:
-            units = strongest(weights, int(max_units))
+        units = strongest(weights, int(max_units))
         display = cls(
             weights[units].reshape(-1, *shape),
             units=units,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skdeepbm.estimators import ReplicatedSoftmax
-from skdeepbm.inspection._estimators import check_has, check_positive
-from skdeepbm.inspection._matplotlib import GREY, OKABE_ITO, panels, pyplot
+from skdeepbm.inspection._estimators import caller_of, check_positive
+from skdeepbm.inspection._matplotlib import GREY, OKABE_ITO, epoch_axis, panels, pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -158,8 +158,6 @@ class HistoryDisplay:
     def _draw(
         self, ax: Axes, measure: str, entries: dict[str, np.ndarray], line_kw: dict[str, Any]
     ) -> None:
-        from matplotlib.ticker import MaxNLocator
-
         held_out = f"validation_{measure}"
         for name, label, colour, style in (
             (measure, "training rows", OKABE_ITO[0], "-"),
@@ -205,9 +203,8 @@ class HistoryDisplay:
             ax.axhline(0.0, color=GREY, linewidth=0.8, zorder=0)
         name, unit = _NAMES.get(measure, (measure.replace("_", " "), ""))
         ax.set_title(name, fontsize=10)
-        ax.set_xlabel("epoch")
+        epoch_axis(ax)
         ax.set_ylabel((self.units or {}).get(measure, unit), fontsize=9)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(ax.get_legend_handles_labels()[0]) > 1:
             ax.legend(fontsize=8)
 
@@ -257,9 +254,7 @@ class HistoryDisplay:
         >>> sorted(display.lines_)
         ['free_energy', 'validation_free_energy']
         """
-        caller = f"{cls.__name__}.from_estimator"
-        pyplot(caller)
-        check_has(estimator, ("history_",), caller)
+        caller_of(cls, estimator, "history_")
         counts = getattr(estimator, "visible", None) == "multinomial" and not hasattr(
             estimator, "classes_"
         )

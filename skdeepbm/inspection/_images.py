@@ -62,6 +62,12 @@ def columns_for(n: int, n_columns: int | None, caller: str) -> int:
     return full[0] if full else math.ceil(1.25 * math.sqrt(n))
 
 
+def value_range(images: np.ndarray) -> tuple[float, float]:
+    """From 0 to 1, or what images reach where that is more."""
+    low, high = float(images.min()), float(images.max())
+    return (0.0, 1.0) if low >= 0.0 and high <= 1.0 else (low, high)
+
+
 class Sheet:
     """Where images lie on a sheet, line by line, and their picture on an Axes.
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import owner_of
 from skdeepbm.estimators import DBM, DBMClassifier, DBNClassifier, DeepAutoencoder
+from skdeepbm.inspection._estimators import on_host
 from skdeepbm.models.network import Network
 
 #: deep Boltzmann machines, with and without a label
@@ -41,7 +41,7 @@ def layer_weights(estimator: Any) -> list[np.ndarray]:
     elif isinstance(estimator, MACHINES):
         found = estimator.coefs_
     elif hasattr(estimator, "components_"):
-        found = [_host(estimator.components_).T]
+        found = [on_host(estimator.components_).T]
     elif hasattr(estimator, "coefs_") and hasattr(estimator, "hidden_layer_sizes"):
         # scikit-learn's networks
         found = estimator.coefs_[: len(np.atleast_1d(estimator.hidden_layer_sizes))]
@@ -67,21 +67,20 @@ def layer_means(estimator: Any, X: Any) -> list[np.ndarray]:
     if isinstance(estimator, MACHINES):
         told.transform_layers = "all"
         edges = np.cumsum([np.shape(weights)[1] for weights in estimator.coefs_])[:-1]
-        return np.split(_host(told.transform(X)), edges, axis=1)
+        return np.split(_means(told.transform(X)), edges, axis=1)
     if isinstance(estimator, DBNClassifier):
         found = []
         for i in range(len(estimator.rbms_)):
             told.transform_layer = i
-            found.append(_host(told.transform(X)))
+            found.append(_means(told.transform(X)))
         return found
     if isinstance(estimator, DeepAutoencoder):
         backend, X, network = estimator._prepare(X)
         layers = network.layers[: len(network.layers) // 2]
         parts = [Network(layers[: i + 1]) for i in range(len(layers))]
-        return [_host(estimator._apply_network(backend, X, part)) for part in parts]
-    return [_host(estimator.transform(X))]
+        return [_means(estimator._apply_network(backend, X, part)) for part in parts]
+    return [_means(estimator.transform(X))]
 
 
-def _host(array: Any) -> np.ndarray:
-    owner = owner_of(array)
-    return np.asarray(array if owner is None else owner.to_host(array), dtype=np.float64)
+def _means(array: Any) -> np.ndarray:
+    return on_host(array).astype(np.float64, copy=False)

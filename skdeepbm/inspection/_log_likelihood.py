@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.estimators import DBM, DBMClassifier, DBNClassifier, ReplicatedSoftmax
 from skdeepbm.estimators._hyperparameters import check_groups
-from skdeepbm.inspection._estimators import check_has, on_host
+from skdeepbm.inspection._estimators import caller_of, on_host
 from skdeepbm.inspection._matplotlib import GREY, OKABE_ITO, pyplot, single
 from skdeepbm.models.units import UNITS
 from skdeepbm.training import Rows
@@ -246,16 +245,13 @@ class LogLikelihoodDisplay:
         >>> bool(display.values[1] > display.values[0] + 2)  # nats
         True
         """
-        caller = f"{cls.__name__}.from_estimator"
-        pyplot(caller)
-        check_is_fitted(estimator)
+        caller = caller_of(cls, estimator, "log_partition")
         if isinstance(estimator, ReplicatedSoftmax):
             raise TypeError(
                 f"{caller} is about models with one partition function; ReplicatedSoftmax has one "
                 "for each length of documents. Use perplexity(X) and "
                 "perplexity(X, method='reverse')."
             )
-        check_has(estimator, ("log_partition",), caller)
         sets = {"training rows": X_train}
         if X_test is not None:
             sets["test rows"] = X_test

@@ -32,9 +32,11 @@ def single(ax: Axes | None, caller: str, size: tuple[float, float]) -> tuple[Fig
     if ax is None:
         figure, ax = plt.subplots(figsize=size, layout="constrained")
         return figure, ax
-    if not hasattr(ax, "figure") or not hasattr(ax, "plot"):
-        raise TypeError(f"ax of {caller} must be one matplotlib Axes, got {type(ax).__name__}.")
-    return ax.get_figure(), ax  # type: ignore[return-value]
+    figure = getattr(ax, "figure", None)
+    if figure is None or not hasattr(ax, "plot"):
+        got = type(ax).__name__ + (" without one" if hasattr(ax, "plot") else "")
+        raise TypeError(f"ax of {caller} must be one matplotlib Axes of a figure, got {got}.")
+    return figure, ax
 
 
 def panels(
@@ -78,7 +80,7 @@ def panels(
         figure = plt.figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
         grid = figure.add_gridspec(rows, columns)
     else:
-        figure, place = ax.figure, ax.get_subplotspec()
+        (figure, ax), place = single(ax, caller, size), ax.get_subplotspec()
         if place is None:
             raise ValueError(
                 f"{caller} has {n} panels, and the Axes given cannot be shared out, because it "
@@ -88,3 +90,11 @@ def panels(
         grid = place.subgridspec(rows, columns)
     axes = [figure.add_subplot(grid[i // columns, i % columns]) for i in range(n)]
     return figure, np.array(axes, dtype=object)
+
+
+def epoch_axis(ax: Axes) -> None:
+    """Epochs from left to right, whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.set_xlabel("epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))

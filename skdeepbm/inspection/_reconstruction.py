@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdeepbm.inspection._estimators import check_has, check_positive, first_rows, on_host
-from skdeepbm.inspection._images import Sheet, as_images, shape_of
+from skdeepbm.inspection._estimators import caller_of, check_positive, first_rows, on_host
+from skdeepbm.inspection._images import Sheet, as_images, shape_of, value_range
 from skdeepbm.inspection._matplotlib import pyplot, single
 
 if TYPE_CHECKING:
@@ -170,9 +170,7 @@ class ReconstructionDisplay:
         >>> display.reconstructions.shape
         (5, 8, 8)
         """
-        caller = f"{cls.__name__}.from_estimator"
-        pyplot(caller)
-        check_has(estimator, ("reconstruct", "inverse_transform"), caller)
+        caller = caller_of(cls, estimator, "reconstruct", "inverse_transform")
         check_positive(n_images, "n_images", caller)
         rows = first_rows(X, int(n_images))
         originals = on_host(rows)
@@ -188,9 +186,3 @@ class ReconstructionDisplay:
             found = estimator.inverse_transform(estimator.transform(rows))
         display = cls(originals.reshape(-1, *shape), on_host(found).reshape(-1, *shape))
         return display.plot(ax=ax, **plot_kw)
-
-
-def value_range(images: np.ndarray) -> tuple[float, float]:
-    """From 0 to 1, or what images reach where that is more."""
-    low, high = float(images.min()), float(images.max())
-    return (0.0, 1.0) if low >= 0.0 and high <= 1.0 else (low, high)

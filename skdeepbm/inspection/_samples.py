@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdeepbm.inspection._estimators import check_has, check_positive, on_host
-from skdeepbm.inspection._images import Sheet, as_images, columns_for
+from skdeepbm.inspection._estimators import caller_of, check_positive, on_host
+from skdeepbm.inspection._images import Sheet, as_images, columns_for, value_range
 from skdeepbm.inspection._matplotlib import pyplot, single
-from skdeepbm.inspection._reconstruction import value_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -169,9 +168,7 @@ class SamplesDisplay:
         >>> [label.get_text() for label in display.ax_.get_yticklabels()]
         ['3', '8']
         """
-        caller = f"{cls.__name__}.from_estimator"
-        pyplot(caller)
-        check_has(estimator, ("sample",), caller)
+        caller = caller_of(cls, estimator, "sample")
         options = dict(sample_kw or {})
         if labels is None:
             n = 50 if n_samples is None else n_samples

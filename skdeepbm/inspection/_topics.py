@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skdeepbm.estimators._ranking import heaviest, names_of_features
 from skdeepbm.inspection._estimators import (
+    WEIGHTS,
+    caller_of,
     check_positive,
     strongest,
     weight_label,
-    weights_from_features,
 )
 from skdeepbm.inspection._matplotlib import OKABE_ITO, panels, pyplot
+from skdeepbm.inspection._projection import projected_filters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -200,23 +203,14 @@ class TopicsDisplay:
         >>> display.words == [model.top_words(["sun", "moon", "stars"], n=2)[k] for k in (0, 1)]
         True
         """
-        caller = f"{cls.__name__}.from_estimator"
-        pyplot(caller)
-        weights = weights_from_features(estimator, layer, caller)
+        caller = caller_of(cls, estimator, *WEIGHTS)
+        weights = projected_filters(estimator, layer=layer)
         check_positive(n_words, "n_words", caller)
         check_positive(max_topics, "max_topics", caller)
         n_units, n_features = weights.shape
-        if feature_names is None:
-            feature_names = getattr(estimator, "feature_names_in_", np.arange(n_features))
-        names = np.asarray(feature_names)
-        if names.shape != (n_features,):
-            raise ValueError(
-                f"feature_names of {caller} has the shape {names.shape}, and "
-                f"{type(estimator).__name__} has {n_features} features."
-            )
+        names = names_of_features(estimator, feature_names, n_features, caller)
         if topics is None:
-            few = n_units <= max_topics
-            chosen = np.arange(n_units) if few else strongest(weights, int(max_topics))
+            chosen = strongest(weights, int(max_topics))
         else:
             chosen = np.ravel(topics)
             valid = chosen.dtype.kind in "iu" and chosen.size
@@ -224,7 +218,7 @@ class TopicsDisplay:
                 raise ValueError(
                     f"topics of {caller} must be integers from 0 to {n_units - 1}, got {topics!r}."
                 )
-        order = np.argsort(-weights[chosen], axis=1, kind="stable")[:, :n_words]
+        order = heaviest(weights[chosen], n_words)
         display = cls(
             [[str(names[k]) for k in line] for line in order],
             np.take_along_axis(weights[chosen], order, axis=1),

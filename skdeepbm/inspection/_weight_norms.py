@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skdeepbm.inspection._dead_units import dead_units
-from skdeepbm.inspection._estimators import check_has
-from skdeepbm.inspection._matplotlib import OKABE_ITO, pyplot, single
+from skdeepbm.inspection._estimators import caller_of
+from skdeepbm.inspection._matplotlib import OKABE_ITO, epoch_axis, pyplot, single
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,6 @@ class WeightNormDisplay:
         caller = "WeightNormDisplay.plot"
         pyplot(caller)
         from matplotlib.collections import LineCollection
-        from matplotlib.ticker import MaxNLocator
 
         norms = np.asarray(self.norms, dtype=np.float64)
         if norms.ndim != 2 or not norms.size:
@@ -129,12 +128,11 @@ class WeightNormDisplay:
                     handle.set_alpha(1.0)
         high = float(np.nanmax(norms)) if np.isfinite(norms).any() else 1.0
         ax.set(
-            xlabel="epoch",
             ylabel="Euclidean norm of a unit's weights",
             xlim=(0.5, 1.5) if n_epochs == 1 else (1, n_epochs),
             ylim=(0.0, 1.05 * high or 1.0),
         )
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        epoch_axis(ax)
         self.figure_, self.ax_ = figure, ax
         return self
 
@@ -186,9 +184,7 @@ default=None
         >>> WeightNormDisplay.from_estimator(rbm, X).dead.sum()
         np.int64(0)
         """
-        caller = f"{cls.__name__}.from_estimator"
-        pyplot(caller)
-        check_has(estimator, ("history_",), caller)
+        caller = caller_of(cls, estimator, "history_")
         # the other history of a machine with a label may be about a network
         history = getattr(estimator, "joint_history_", estimator.history_)
         norms = np.asarray(history.get("weight_norm", ()))

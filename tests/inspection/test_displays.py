@@ -137,6 +137,14 @@ def test_ax_that_is_no_axes(display, rbm, plt):
         FROM_ESTIMATOR[display](rbm, ax=[1, 2])
 
 
+@every_display
+def test_axes_that_was_removed(display, rbm, plt):
+    ax = plt.figure().subplots()
+    ax.remove()
+    with pytest.raises(TypeError, match=rf"ax of {display.__name__}\.plot.*Axes without one"):
+        FROM_ESTIMATOR[display](rbm, ax=ax)
+
+
 def test_panels_share_an_axes_out(plt):
     figure, axes = plt.subplots(1, 2)
     weights = np.arange(6.0).reshape(3, 2)
@@ -153,3 +161,6 @@ def test_panels_share_an_axes_out(plt):
         TopicsDisplay([["a", "b"]] * 3, weights).plot(axes)
     with pytest.raises(ValueError, match="belongs to no grid"):
         TopicsDisplay([["a", "b"]] * 3, weights).plot(plt.figure().add_axes((0, 0, 1, 1)))
+    axes[1].remove()
+    with pytest.raises(TypeError, match=r"Axes without one"):
+        TopicsDisplay([["a", "b"]] * 3, weights).plot(axes[1])
