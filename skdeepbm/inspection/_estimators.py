@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import owner_of
-from skdeepbm.estimators import DBNClassifier
+from skdeepbm.estimators import DBNClassifier, ReplicatedSoftmax
 from skdeepbm.inspection._matplotlib import pyplot
 
 #: what estimators call their weights from the features
@@ -64,6 +64,12 @@ def check_positive(value: Any, name: str, caller: str) -> None:
     """Raise unless a number of things is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name} of {caller} must be an integer of at least 1, got {value!r}.")
+
+
+def of_words(estimator: Any) -> bool:
+    """Whether the features of an estimator are counts of words."""
+    kind = getattr(estimator, "visible", None)
+    return isinstance(estimator, ReplicatedSoftmax) or kind == "multinomial"
 
 
 def strongest(weights: np.ndarray, n: int) -> np.ndarray:

@@ -149,7 +149,7 @@ class FiltersDisplay:
         estimator : estimator
             With ``components_`` or ``coefs_``; scikit-learn's ``PCA`` too.
         image_shape : tuple of int or None, default=None
-            Height and width; None where images are square.
+            Height and width; None where images are square. Models of words need it.
         layer : int, default=0
             Hidden layer, counted from the features. Above the first, the weights are multiplied by
             those below, which shows what a unit looks for as far as the layers between are linear
@@ -191,7 +191,7 @@ class FiltersDisplay:
         caller = caller_of(cls, estimator, *WEIGHTS)
         weights = projected_filters(estimator, layer=layer)
         check_positive(max_units, "max_units", caller)
-        shape = shape_of(weights.shape[1], image_shape, caller)
+        shape = shape_of(weights.shape[1], image_shape, caller, estimator)
         units = strongest(weights, int(max_units))
         display = cls(
             weights[units].reshape(-1, *shape),

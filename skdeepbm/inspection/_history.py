@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdeepbm.estimators import ReplicatedSoftmax
-from skdeepbm.inspection._estimators import caller_of, check_positive
+from skdeepbm.inspection._estimators import caller_of, check_positive, of_words
 from skdeepbm.inspection._matplotlib import GREY, OKABE_ITO, epoch_axis, panels, pyplot
 
 if TYPE_CHECKING:
@@ -255,10 +254,7 @@ class HistoryDisplay:
         ['free_energy', 'validation_free_energy']
         """
         caller_of(cls, estimator, "history_")
-        counts = getattr(estimator, "visible", None) == "multinomial" and not hasattr(
-            estimator, "classes_"
-        )
-        words = counts or isinstance(estimator, ReplicatedSoftmax)
+        words = of_words(estimator) and not hasattr(estimator, "classes_")
         display = cls(dict(estimator.history_), units=_UNITS_OF_WORDS if words else None)
         return display.plot(ax=ax, measures=measures, **plot_kw)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdeepbm.inspection._estimators import check_positive
+from skdeepbm.inspection._estimators import check_positive, of_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,9 +17,18 @@ if TYPE_CHECKING:
 _GAP = "0.8"
 
 
-def shape_of(n_features: int, shape: Any, caller: str) -> tuple[int, int]:
-    """Height and width of the images that rows of features are; square ones unless given."""
+def shape_of(n_features: int, shape: Any, caller: str, estimator: Any = None) -> tuple[int, int]:
+    """Height and width of the images that rows of features are; square ones unless given.
+
+    Of an estimator of words there are none unless they are given.
+    """
     if shape is None:
+        if of_words(estimator):
+            raise ValueError(
+                f"{caller}: the features of this {type(estimator).__name__} are counts of words, "
+                "which make no image. Use TopicsDisplay, or give image_shape=(height, width) if "
+                "they are pixels."
+            )
         side = math.isqrt(n_features)
         if side * side != n_features:
             raise ValueError(

@@ -140,7 +140,7 @@ class ReconstructionDisplay:
             The first `n_images` rows are shown, and only those are reconstructed.
         n_images : int, default=10
         image_shape : tuple of int or None, default=None
-            Height and width; None where images are square.
+            Height and width; None where images are square. Models of words need it.
         reconstruct_kw : dict or None, default=None
             For ``reconstruct``, such as ``{"n_gibbs_steps": 5}``.
         ax : matplotlib Axes or None, default=None
@@ -174,7 +174,7 @@ class ReconstructionDisplay:
         check_positive(n_images, "n_images", caller)
         rows = first_rows(X, int(n_images))
         originals = on_host(rows)
-        shape = shape_of(originals.shape[1], image_shape, caller)
+        shape = shape_of(originals.shape[1], image_shape, caller, estimator)
         if hasattr(estimator, "reconstruct"):
             found = estimator.reconstruct(rows, **(reconstruct_kw or {}))
         elif reconstruct_kw:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skdeepbm.inspection._estimators import caller_of, check_positive, on_host
-from skdeepbm.inspection._images import Sheet, as_images, columns_for, value_range
+from skdeepbm.inspection._images import Sheet, as_images, columns_for, shape_of, value_range
 from skdeepbm.inspection._matplotlib import pyplot, single
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class SamplesDisplay:
         labels : array-like of shape (n_samples,) or None, default=None
             Class of each image, of an estimator whose ``sample`` takes them.
         image_shape : tuple of int or None, default=None
-            Height and width; None where images are square.
+            Height and width; None where images are square. Models of words need it.
         sample_kw : dict or None, default=None
             For ``sample``, such as ``{"n_gibbs_steps": 5000, "random_state": 0}``.
         ax : matplotlib Axes or None, default=None
@@ -169,6 +169,7 @@ class SamplesDisplay:
         ['3', '8']
         """
         caller = caller_of(cls, estimator, "sample")
+        shape = shape_of(estimator.n_features_in_, image_shape, caller, estimator)
         options = dict(sample_kw or {})
         if labels is None:
             n = 50 if n_samples is None else n_samples
@@ -185,7 +186,7 @@ class SamplesDisplay:
                 labels = np.repeat(labels, 1 if n_samples is None else n_samples)
             options.update(labels=labels, n_samples=n_samples)
         rows = on_host(estimator.sample(**options))
-        display = cls(as_images(rows, image_shape, caller), labels=labels)
+        display = cls(as_images(rows, shape, caller), labels=labels)
         return display.plot(ax=ax, **plot_kw)
 
 

@@ -15,6 +15,7 @@ from skdeepbm import (
     DBNClassifier,
     DeepAutoencoder,
     RBMTransformer,
+    ReplicatedSoftmax,
 )
 from skdeepbm.inspection import FiltersDisplay, ReconstructionDisplay, SamplesDisplay
 
@@ -50,6 +51,9 @@ def images_of(im, height, width, n):
     assert not np.isnan(found).any()
     assert there.sum() == n * height * width
     return np.array(found)
+
+
+reconstructions = ReconstructionDisplay.from_estimator
 
 
 def test_filters_are_the_weights(rbm):
@@ -115,6 +119,25 @@ def test_no_such_image(rbm):
         FiltersDisplay.from_estimator(rbm, image_shape=(4, 6), max_units=0)
     with pytest.raises(ValueError, match="n_columns.*got 0"):
         FiltersDisplay(np.zeros((2, 3, 3))).plot(n_columns=0)
+
+
+@pytest.mark.parametrize("n_words", [5, 9])
+@pytest.mark.parametrize("deep", [False, True])
+def test_words_make_no_image(n_words, deep, rng):
+    """Whether or not their number is a square; counts of pixels do."""
+    counts = rng.integers(1, 5, (20, n_words))
+    model = ReplicatedSoftmax(3, n_iter=1, random_state=0)
+    if deep:
+        tuning = {"finetuning": Backprop(n_iter=1), "random_state": 0}
+        model = DeepAutoencoder((3,), pretrainer=[model], code="sigmoid", **tuning)
+    model.fit(counts)
+    draw = [FiltersDisplay.from_estimator, lambda m, **kw: reconstructions(m, counts, **kw)]
+    if not deep:
+        draw.append(SamplesDisplay.from_estimator)
+    for one in draw:
+        with pytest.raises(ValueError, match="counts of words.*TopicsDisplay.*image_shape"):
+            one(model)
+        one(model, image_shape=(1, n_words))
 
 
 def test_reconstructions_below_originals(data, rbm):
