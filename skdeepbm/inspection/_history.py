@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "reconstruction_error": ("reconstruction error", "squared, per feature"),
     "free_energy": ("free energy", "nats per row"),
-    "free_energy_gap": ("free energy gap", "held-out minus training, nats"),
+    "free_energy_gap": ("free energy gap", "held-out minus training,\nnats per row"),
     "mean_hidden_activity": ("hidden activity", "mean over rows and units"),
     "weight_norm": ("norm of the weights", "Euclidean norm"),
     "weights_moved": ("weights that moved", "share, by more than 0.001"),
@@ -27,18 +27,24 @@ _NAMES = {
     "squared_error": ("squared error", "sum over features, per row"),
     "cross_entropy": ("cross-entropy of labels", "nats per row"),
     "error": ("wrong labels", "share of rows"),
+    "wake_error": ("error of generation", "squared, per unit"),
+    "sleep_error": ("error of recognition", "squared, per unit"),
 }
 _UNITS_OF_WORDS = {
     "reconstruction_error": "cross-entropy, nats per word",
     "free_energy": "nats per word",
-    "free_energy_gap": "held-out minus training, nats per word",
+    "free_energy_gap": "held-out minus training,\nnats per word",
     "loss": "nats per word",
     "squared_error": "of shares of words, per document",
 }
+# of networks whose outputs are classes
+_NAMES_OF_CLASSES = {"loss": "cross-entropy of labels"}
+_UNITS_OF_CLASSES = {"squared_error": "of probabilities, sum over classes"}
 # drawn on request alone: of every unit, and about the machine
 _ON_REQUEST = ("weight_norm", "epoch_time")
 # more columns of one measure than that are summed up by their median and range
 _MOST_LINES = 6
+_STYLES = ("-", "--", ":", "-.", (0, (1, 3)), (0, (6, 4)))
 
 
 class HistoryDisplay:
@@ -54,6 +60,8 @@ class HistoryDisplay:
     units : dict of str to str or None, default=None
         Units of measures on their axes, where they are not those of :class:`RBMTransformer` or
         not known.
+    names : dict of str to str or None, default=None
+        What measures are called above their panels, likewise.
 
     Attributes
     ----------
@@ -85,9 +93,16 @@ class HistoryDisplay:
     ax_: Axes
     figure_: Figure
 
-    def __init__(self, history: Any, *, units: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        history: Any,
+        *,
+        units: dict[str, str] | None = None,
+        names: dict[str, str] | None = None,
+    ) -> None:
         self.history = history
         self.units = units
+        self.names = names
 
     def plot(
         self,
@@ -174,9 +189,14 @@ class HistoryDisplay:
             elif values.shape[1] <= _MOST_LINES:
                 self.lines_[name] = [
                     ax.plot(
-                        epochs, values[:, k], **{**look, "color": colour, "label": f"layer {k}"}
+                        epochs,
+                        values[:, k],
+                        **look
+                        | {"color": colour, "linestyle": style, "label": f"layer {k}"}
+                        | line_kw,
                     )[0]
-                    for k, colour in enumerate(OKABE_ITO[: values.shape[1]])
+                    for k, (colour, style) in enumerate(zip(OKABE_ITO, _STYLES, strict=False))
+                    if k < values.shape[1]
                 ]
             else:
                 middle = np.median(values, axis=1)
@@ -201,7 +221,7 @@ class HistoryDisplay:
         if measure == "free_energy_gap":
             ax.axhline(0.0, color=GREY, linewidth=0.8, zorder=0)
         name, unit = _NAMES.get(measure, (measure.replace("_", " "), ""))
-        ax.set_title(name, fontsize=10)
+        ax.set_title((self.names or {}).get(measure, name), fontsize=10)
         epoch_axis(ax)
         ax.set_ylabel((self.units or {}).get(measure, unit), fontsize=9)
         if len(ax.get_legend_handles_labels()[0]) > 1:
@@ -212,17 +232,21 @@ class HistoryDisplay:
         cls,
         estimator: Any,
         *,
+        history: str = "history_",
         measures: Any = None,
         ax: Any = None,
         **plot_kw: Any,
     ) -> HistoryDisplay:
-        """Draw ``history_`` of a fitted estimator.
+        """Draw the history of a fitted estimator.
 
         Parameters
         ----------
         estimator : estimator
             With ``history_``. The layers of a deep one have histories of their own: give
             ``dbn.rbms_[0]`` or ``autoencoder.pretrainers_[0]``.
+        history : str, default="history_"
+            Attribute with the history: ``"joint_history_"`` of a :class:`~skdeepbm.DBMClassifier`
+            is that of the machine, where ``history_`` is that of its network.
         measures : str, sequence of str or None, default=None
             Which measures to draw, such as ``"free_energy"``; None means all that are known, but
             for the time and the norms of the weights.
@@ -240,7 +264,7 @@ class HistoryDisplay:
         ValueError
             If there is no such measure, or no finite value of any.
         TypeError
-            If the estimator keeps no history.
+            If the estimator keeps no such history.
 
         Examples
         --------
@@ -253,9 +277,21 @@ class HistoryDisplay:
         >>> sorted(display.lines_)
         ['free_energy', 'validation_free_energy']
         """
-        caller_of(cls, estimator, "history_")
-        words = of_words(estimator) and not hasattr(estimator, "classes_")
-        display = cls(dict(estimator.history_), units=_UNITS_OF_WORDS if words else None)
+        caller = caller_of(cls, estimator, history)
+        found = getattr(estimator, history)
+        if not isinstance(found, dict):
+            raise TypeError(
+                f"{caller}: {history} of {type(estimator).__name__} is a {type(found).__name__} "
+                f"and no dict of measures. Of several histories, give one: "
+                f"HistoryDisplay(estimator.{history}[0]).plot()."
+            )
+        names, units = None, None
+        if hasattr(estimator, "classes_"):
+            if "loss" in found:
+                names, units = _NAMES_OF_CLASSES, _UNITS_OF_CLASSES
+        elif of_words(estimator):
+            units = _UNITS_OF_WORDS
+        display = cls(dict(found), units=units, names=names)
         return display.plot(ax=ax, measures=measures, **plot_kw)
 
 

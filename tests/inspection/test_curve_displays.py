@@ -13,6 +13,7 @@ from skdeepbm import (
     DeepAutoencoder,
     RBMTransformer,
     ReplicatedSoftmax,
+    WakeSleep,
 )
 from skdeepbm.datasets import make_bars_and_stripes
 from skdeepbm.inspection import (
@@ -75,6 +76,8 @@ def test_measures_of_many_values():
     display = HistoryDisplay({"mean_hidden_activity": layers}).plot()
     drawn = np.column_stack([line.get_ydata() for line in display.lines_["mean_hidden_activity"]])
     np.testing.assert_array_equal(drawn, layers)
+    # layers differ in more than colour
+    assert len({line.get_linestyle() for line in display.lines_["mean_hidden_activity"]}) == 2
 
 
 def test_unknown_measures(rbm):
@@ -84,6 +87,44 @@ def test_unknown_measures(rbm):
         HistoryDisplay({"loss": [np.nan]}).plot()
     display = HistoryDisplay({"my_own": [1.0, 2.0]}, units={"my_own": "metres"}).plot()
     assert (display.ax_.get_title(), display.ax_.get_ylabel()) == ("my own", "metres")
+
+
+def test_both_histories_of_a_machine_with_a_label():
+    """The one of its network is about labels, the one of joint training about the machine."""
+    y = X[:, 0].astype(int)
+    tuning = {"pretraining": False, "finetuning": Backprop(n_iter=3)}
+    model = DBMClassifier((4, 3), n_iter=2, random_state=0, **tuning).fit(X, y)
+    network = HistoryDisplay.from_estimator(model)
+    titles = {panel.get_title(): panel.get_ylabel() for panel in network.axes_}
+    assert titles == {
+        "cross-entropy of labels": "nats per row",
+        "squared error": "of probabilities, sum over classes",
+        "wrong labels": "share of rows",
+        "weights that moved": "share, by more than 0.001",
+    }
+    joint = HistoryDisplay.from_estimator(model, history="joint_history_")
+    assert "mean_field_steps" in joint.lines_
+    drawn = joint.lines_["error"][0].get_ydata()
+    np.testing.assert_array_equal(drawn, model.joint_history_["error"])
+
+
+def test_every_measure_has_a_unit():
+    y, layer = X[:, 0].astype(int), RBMTransformer(n_iter=1)
+    options = {"rbm": layer, "random_state": 0}
+    dbn = DBNClassifier((4, 3, 2), finetuning=WakeSleep(n_iter=1), **options).fit(X, y)
+    display = HistoryDisplay.from_estimator(dbn)
+    assert {"wake_error", "sleep_error"} < set(display.lines_)
+    assert all(panel.get_ylabel() for panel in display.axes_)
+
+
+def test_what_is_no_history():
+    options = {"pretraining": False, "finetuning": Backprop(n_iter=1), "random_state": 0}
+    coder = DeepAutoencoder((4, 2), intermediate_finetuning=Backprop(n_iter=1), **options).fit(X)
+    with pytest.raises(TypeError, match=r"intermediate_history_ of DeepAutoencoder is a list"):
+        HistoryDisplay.from_estimator(coder, history="intermediate_history_")
+    HistoryDisplay(coder.intermediate_history_[0]).plot()
+    with pytest.raises(TypeError, match=r"an estimator with joint_history_, and DeepAutoencoder"):
+        HistoryDisplay.from_estimator(coder, history="joint_history_")
 
 
 def test_units_of_words():
