@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # with seven colours, 70 classes that look different
 _SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+# what means something in mathtext
+_ESCAPED = {c: f"\\{c}" for c in "{}_$%#& "}
+_ESCAPED |= {"\\": r"{\backslash}", "~": r"{\sim}", "^": r"{\wedge}"}
 
 
 class CodesDisplay:
@@ -245,5 +248,5 @@ class CodesDisplay:
 
 
 def _escaped(name: str) -> str:
-    """Text that mathtext shows as it is."""
-    return "".join(c if c.isalnum() else f"\\{c}" if c in "{}_$%#&" else c for c in name)
+    """Text that mathtext shows as it is; a dot for nothing."""
+    return "".join(_ESCAPED.get(c, c) for c in name) if name.strip() else r"\cdot"

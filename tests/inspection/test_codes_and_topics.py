@@ -70,7 +70,8 @@ def test_labels_as_markers():
     assert n[0] != n[1]
     assert n[1] == n[2]
     long.plot(markers="label")
-    CodesDisplay(codes, ["a_b", "$", "a_b", "{"]).plot(markers="label").figure_.canvas.draw()
+    for names in (["a_b", "$", "a_b", "{"], ["a\\b", "\\", "~", "^"], ["", " ", "a b", "%"]):
+        CodesDisplay(codes, names).plot(markers="label").figure_.canvas.draw()
 
 
 def test_values_have_a_colour_bar(data):
