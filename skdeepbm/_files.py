@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -27,6 +28,9 @@ def unsealed(kind: str, data: bytes) -> bytes:
     head, _, body = data.partition(b"\n")
     start = f"skdeepbm {kind} ".encode()
     if not head.startswith(start):
+        other = re.fullmatch(rb"(skdeepbm [\w ]+) [0-9a-f]{64}", head)
+        if other is not None:
+            raise DamagedFileError(f"it is a {other[1].decode()} and no skdeepbm {kind}")
         raise DamagedFileError(f"it is no skdeepbm {kind}, or its beginning is damaged")
     if head[len(start) :] != hashlib.sha256(body).hexdigest().encode():
         raise DamagedFileError("its checksum is wrong: it was cut short or changed")
@@ -34,7 +38,12 @@ def unsealed(kind: str, data: bytes) -> bytes:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that is old or new as a whole, whenever the process or the machine ends."""
+    """Write a file that is old or new as a whole, whenever the process or the machine ends.
+
+    A link stays one, and where it leads to is written. A process that is killed may leave a file
+    beside it whose name ends in ``.part``.
+    """
+    path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}.")
     part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")

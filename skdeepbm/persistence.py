@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from skdeepbm._files import sealed, unsealed, write_atomically
@@ -13,6 +14,9 @@ from skdeepbm.exceptions import DamagedFileError
 __all__ = ["TRUSTED", "load", "save"]
 
 _KIND = "model 1"
+#: how files of others begin: pickles as they are and compressed by joblib, and those of skops
+_PICKLES = (b"\x80", b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"]\0\0")
+_ZIP = b"PK\x03\x04"
 
 #: Types of ours that a saved estimator may consist of, besides those of NumPy, SciPy and
 #: scikit-learn that skops trusts by itself: what to hand to ``skops.io.load(path, trusted=...)``.
@@ -46,7 +50,8 @@ def save(estimator: Any, path: Any, *, trusted: Iterable[str] = ()) -> None:
 
     Fitted arrays, hyper-parameters, history and the state of training are kept, so that what is
     loaded is the same to the last bit and `partial_fit` and ``warm_start`` go on where they were.
-    Callbacks are not kept. The file is written as a whole or not at all.
+    Callbacks are not kept, nor those of estimators inside. The file is written as a whole or not
+    at all; a process that is killed meanwhile may leave one beside it that ends in ``.part``.
 
     Parameters
     ----------
@@ -89,16 +94,12 @@ def save(estimator: Any, path: Any, *, trusted: Iterable[str] = ()) -> None:
     True
     """
     skops, trusted = _skops(), _names(trusted)
-    if hasattr(estimator, "_skl_callbacks"):
-        estimator = copy.copy(estimator)
-        del estimator._skl_callbacks
-    body = skops.dumps(estimator)
+    body = skops.dumps(_without_callbacks(estimator, {}))
     strange = _strange(skops.get_untrusted_types(data=body), trusted)
     if strange:
         raise ValueError(
             f"{type(estimator).__name__} has objects of types that load would refuse: "
-            f"{', '.join(strange)}. Remove them (set_callbacks() removes callbacks), or name them "
-            "in trusted, here and when loading."
+            f"{', '.join(strange)}. Remove them, or name them in trusted, here and when loading."
         )
     write_atomically(Path(path), sealed(_KIND, body))
 
@@ -130,10 +131,11 @@ def load(path: Any, *, trusted: Iterable[str] = ()) -> Any:
         If skops is not installed.
     """
     skops, trusted = _skops(), _names(trusted)
+    data = Path(path).read_bytes()
     try:
-        body = unsealed(_KIND, Path(path).read_bytes())
+        body = unsealed(_KIND, data)
     except DamagedFileError as error:
-        raise DamagedFileError(f"{path} cannot be loaded, because {error}.") from None
+        raise DamagedFileError(f"{path} cannot be loaded, because {error}.{_hint(data)}") from None
     strange = _strange(skops.get_untrusted_types(data=body), trusted)
     if strange:
         raise ValueError(
@@ -141,6 +143,50 @@ def load(path: Any, *, trusted: Iterable[str] = ()) -> Any:
             "them and where the file comes from, name them in trusted."
         )
     return skops.loads(body, trusted=[*TRUSTED, *trusted])
+
+
+def _hint(data: bytes) -> str:
+    """What a file is that is none of ours, where its beginning says so."""
+    if data.startswith(_PICKLES):
+        return (
+            " It looks like a file of joblib or pickle: joblib.load reads it, and executes what it "
+            "says."
+        )
+    if data.startswith(_ZIP):
+        return (
+            " It looks like a file of skops without our first line: skops.io.load reads it, with "
+            "trusted=skdeepbm.persistence.TRUSTED."
+        )
+    return ""
+
+
+def _without_callbacks(value: Any, known: dict[int, Any]) -> Any:
+    """The same, and what is in it, without callbacks of estimators; what has none is not copied."""
+    if id(value) in known:
+        return known[id(value)]
+    # of a circle, the first one
+    known[id(value)] = found = value
+    if type(value) in (list, tuple):
+        items = [_without_callbacks(item, known) for item in value]
+        if any(new is not old for new, old in zip(items, value, strict=True)):
+            found = type(value)(items)
+    elif type(value) is dict:
+        found = _entries_without(value, known)
+    elif hasattr(value, "__dict__") and not isinstance(value, type | ModuleType):
+        state = _entries_without(vars(value), known)
+        if state is not vars(value):
+            found = copy.copy(value)
+            vars(found).clear()
+            vars(found).update(state)
+    known[id(value)] = found
+    return found
+
+
+def _entries_without(given: dict[Any, Any], known: dict[int, Any]) -> dict[Any, Any]:
+    found = {k: _without_callbacks(v, known) for k, v in given.items() if k != "_skl_callbacks"}
+    return (
+        found if len(found) < len(given) or any(found[k] is not given[k] for k in found) else given
+    )
 
 
 def _names(trusted: Iterable[str]) -> list[str]:

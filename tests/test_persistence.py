@@ -1,6 +1,7 @@
 """What is loaded is what was saved to the last bit, or there is a clear error."""
 
 import importlib
+import os
 import re
 import sys
 from pathlib import Path
@@ -183,11 +184,22 @@ def test_a_damaged_file_is_never_a_model(images, tmp_path):
             skdeepbm.load(path)
 
 
-def test_a_pickle_is_not_loaded(images, tmp_path):
+@pytest.mark.parametrize("compress", [0, "zlib", "gzip", "bz2", "xz", "lzma"])
+def test_a_pickle_is_not_loaded(compress, images, tmp_path):
     pytest.importorskip("skops")
-    joblib.dump(_rbm().fit(images[0]), tmp_path / "rbm.joblib")
-    with pytest.raises(DamagedFileError, match="it is no skdeepbm model"):
+    joblib.dump(_rbm().fit(images[0]), tmp_path / "rbm.joblib", compress=compress)
+    match = r"it is no skdeepbm model.*looks like a file of joblib or pickle: joblib\.load"
+    with pytest.raises(DamagedFileError, match=match):
         skdeepbm.load(tmp_path / "rbm.joblib")
+
+
+def test_a_file_of_skops_is_named(images, tmp_path):
+    io = pytest.importorskip("skops.io")
+    io.dump(_rbm().fit(images[0]), tmp_path / "rbm.skops")
+    with pytest.raises(
+        DamagedFileError, match=r"no skdeepbm model.*file of skops.*skops\.io\.load"
+    ):
+        skdeepbm.load(tmp_path / "rbm.skops")
 
 
 class Doubled:
@@ -233,6 +245,50 @@ def test_callbacks_are_not_kept(images, tmp_path):
     skdeepbm.save(model, tmp_path / "rbm.skops")
     assert hasattr(model, "_skl_callbacks")
     assert not hasattr(skdeepbm.load(tmp_path / "rbm.skops"), "_skl_callbacks")
+
+
+class Watch:
+    """A callback of a user."""
+
+    def setup(self, estimator, context): ...
+
+    def teardown(self, estimator, context): ...
+
+    def on_fit_task_begin(self, estimator, context): ...
+
+    def on_fit_task_end(self, estimator, context): ...
+
+
+def test_callbacks_of_estimators_inside_are_not_kept(images, tmp_path, ref):
+    """Where a guide tells users to set their own."""
+    pytest.importorskip("skops")
+    X, y = images
+    watched = _rbm().set_callbacks(Watch())
+    grid = {"n_components": [2, 3]}
+    models = [
+        (make_pipeline(watched, LogisticRegression()).fit(X, y), "predict_proba", lambda m: m[0]),
+        (GridSearchCV(watched, grid, cv=2).fit(X), "transform", lambda m: m.best_estimator_),
+        (DBM((3, 2), rbm=[watched, _rbm()], n_iter=1).fit(X), "transform", lambda m: m.rbm[0]),
+    ]
+    for model, method, inside in models:
+        skdeepbm.save(model, tmp_path / "model.skops")
+        loaded = skdeepbm.load(tmp_path / "model.skops")
+        # the model itself is left alone
+        assert hasattr(inside(model), "_skl_callbacks")
+        assert not hasattr(inside(loaded), "_skl_callbacks")
+        ref.assert_same(getattr(loaded, method)(X), getattr(model, method)(X))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_stays_one(images, tmp_path):
+    pytest.importorskip("skops")
+    link = tmp_path / "latest.skops"
+    (tmp_path / "models").mkdir()
+    link.symlink_to(Path("models", "rbm.skops"))
+    for _ in range(2):
+        skdeepbm.save(_rbm().fit(images[0]), link)
+        assert link.is_symlink()
+        assert [file.name for file in (tmp_path / "models").iterdir()] == ["rbm.skops"]
 
 
 @pytest.mark.parametrize("how", ["joblib", "skops"])
