@@ -3,8 +3,8 @@
 The snippets of a page run in their order and share their names, as a reader would run them. Names
 that a page takes for granted (``X``, ``texts``, ...) come from :data:`GIVEN`. Warnings are errors.
 
-python docs/run_snippets.py            all pages
-python docs/run_snippets.py README.md  one
+python docs/run_snippets.py                            all pages
+python docs/run_snippets.py README.md docs/guide/rbm.md  these; also by their names alone
 """
 
 import os
@@ -16,7 +16,7 @@ import traceback
 import warnings
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 #: what the pages take for granted: small data of each kind, and models fitted to them
@@ -47,7 +47,7 @@ def pages() -> list[Path]:
 
 def run(path: Path) -> int:
     """Run the snippets of a page; returns how many there are."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     names: dict[str, object] = {"__name__": "__main__"}
     snippets = list(FENCE.finditer(text))
     if snippets and path.name != "README.md":
@@ -55,17 +55,38 @@ def run(path: Path) -> int:
     for snippet in snippets:
         line = text.count("\n", 0, snippet.start(1))
         # error messages name the line of the page
-        code = compile("\n" * line + snippet.group(1), str(path.relative_to(ROOT)), "exec")
+        code = compile("\n" * line + snippet.group(1), _short(path), "exec")
         exec(code, names)
     return len(snippets)
+
+
+def chosen(wanted: list[str]) -> list[Path]:
+    """The pages that are wanted, by path or by name; all if none are.
+
+    Raises
+    ------
+    SystemExit
+        If one of them is no page.
+    """
+    there = pages()
+    found = []
+    for one in wanted:
+        path = Path(one).resolve()
+        these = [page for page in there if page == path or page.name == one]
+        if not these:
+            sys.exit(f"{one} is no page with snippets; there are {', '.join(map(_short, there))}.")
+        found += these
+    return list(dict.fromkeys(found)) if wanted else there
+
+
+def _short(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
 def main(wanted: list[str]) -> int:
     warnings.simplefilter("error")
     failed = 0
-    for path in pages():
-        if wanted and path.name not in wanted:
-            continue
+    for path in chosen(wanted):
         begin = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
@@ -77,7 +98,7 @@ def main(wanted: list[str]) -> int:
                 continue
             finally:
                 os.chdir(ROOT)
-        print(f"{path.relative_to(ROOT)}: {n} snippets, {time.perf_counter() - begin:.0f} s")
+        print(f"{_short(path)}: {n} snippets, {time.perf_counter() - begin:.0f} s")
     return failed
 
 
