@@ -55,10 +55,23 @@ def write_atomically(path: Path, data: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    if hasattr(os, "O_DIRECTORY"):
-        # the name is on the disk only with the folder
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    _keep_names(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, all on the disk when it returns; it may be there."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        _keep_names(folder.parent)
+
+
+def _keep_names(folder: Path) -> None:
+    """Write a folder to the disk: what is in it has its name there only then."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

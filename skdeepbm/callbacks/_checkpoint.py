@@ -9,7 +9,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from skdeepbm._files import sealed, unsealed, write_atomically
+from skdeepbm._files import make_folder, sealed, unsealed, write_atomically
 from skdeepbm.callbacks._archive import pack, unpack
 from skdeepbm.callbacks._base import StageCallback, stage_path
 from skdeepbm.callbacks._fingerprint import differences, fingerprint
@@ -18,6 +18,8 @@ from skdeepbm.exceptions import CheckpointWarning, DamagedFileError
 
 _KIND = "checkpoint 1"
 _NAME = re.compile(r"(?P<stage>.+)\.(?P<n_epochs>\d{6,})\.ckpt")
+# of a process that was killed while it wrote
+_PART = re.compile(rf"{_NAME.pattern}\.[\d.]+\.part")
 
 
 @dataclass
@@ -71,7 +73,10 @@ class Checkpoint(StageCallback):
     file that takes the final name once it is on the disk, with a SHA-256 checksum of its content.
 
     The same parameters as without interruption need the same number of BLAS threads, as all
-    reproducibility does (see the user guide). With ``random_state=None`` the seed is that of the
+    reproducibility does (see the user guide). A schedule that is a function is compared by its
+    code, its defaults and what it has from the function or object around it, not by the values of
+    global names nor by the code of classes and functions behind these: where those have changed,
+    use another folder. With ``random_state=None`` the seed is that of the
     checkpoint. Epoch times in ``history_`` are those that were measured.
 
     `partial_fit` writes no checkpoints: between calls, :func:`skdeepbm.save` keeps everything.
@@ -154,9 +159,9 @@ class Checkpoint(StageCallback):
     def _open(self, estimator: Any, context: Any, stage: Stage, X: Any, y: Any) -> _Fit:
         path = _folders(context)
         fit = _Fit(path, Path(self.folder, *path), fingerprint(estimator, stage, X, y))
-        fit.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(fit.folder)
         for file in fit.folder.iterdir():
-            if file.name.endswith(".part") or (not self.resume and _NAME.fullmatch(file.name)):
+            if _PART.fullmatch(file.name) or (not self.resume and _NAME.fullmatch(file.name)):
                 file.unlink()
         # a fit in the same place is over
         others = [o for o in self._fits.get(context.root_uuid, []) if o.path != path]

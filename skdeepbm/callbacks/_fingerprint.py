@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from types import CodeType, FunctionType, ModuleType
+from functools import partial
+from pickle import PicklingError
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import joblib
@@ -96,14 +98,27 @@ def _described(value: Any) -> str:
     if isinstance(value, np.random.RandomState):
         # where it stands is another matter: the seed drawn from it is part of a checkpoint
         return "a RandomState"
+    if isinstance(value, MethodType):
+        return f"{_described(value.__func__)} of {_described(value.__self__)}"
+    if isinstance(value, partial):
+        return f"{_described(value.func)} of {_described([value.args, value.keywords])}"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_described(k)}: {_described(v)}' for k, v in value.items())}}}"
     if hasattr(value, "__code__"):
         code = hashlib.sha256(_of_function(value).encode()).hexdigest()
         return f"{value.__module__}.{value.__qualname__} #{code}"
-    return f"{type(value).__qualname__} {_hash(value)}"
+    kind = type(value).__qualname__
+    try:
+        return f"{kind} {_hash(value)}"
+    except (PicklingError, TypeError, AttributeError):
+        # such as an object that has a lambda
+        if not hasattr(value, "__dict__"):
+            raise
+        return f"{kind} {_described(vars(value))}"
 
 
 def _of_function(function: Any, outer: tuple[Any, ...] = ()) -> str:
-    """What a function does, but for the values of global names."""
+    """What a function does, but for the values of global names, the code of classes included."""
     given = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
     around = []
     # what it has from the function around it

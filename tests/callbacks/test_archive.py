@@ -1,9 +1,12 @@
 """Archives give back what they were given, and damage is never taken for data."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from skdeepbm._files import sealed, unsealed, write_atomically
+from skdeepbm._files import make_folder, sealed, unsealed, write_atomically
 from skdeepbm.callbacks._archive import pack, unpack
 from skdeepbm.exceptions import DamagedFileError
 
@@ -40,6 +43,24 @@ def test_every_cut_and_every_changed_byte_is_detected():
     for other in (data + b"\0", b"", b"\n", sealed("other", b"")):
         with pytest.raises(DamagedFileError):
             unsealed("test", other)
+
+
+def test_a_new_folder_is_on_the_disk(tmp_path, monkeypatch):
+    """Whoever has its name: every folder in which another one was made is written."""
+    written, number = [], os.fsync
+
+    def fsync(file):
+        written.append(os.readlink(f"/proc/self/fd/{file}"))
+        number(file)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs the names of open files")
+    monkeypatch.setattr("os.fsync", fsync)
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b")
+        assert written == [str(tmp_path), str(tmp_path / "a")]
+    write_atomically(tmp_path / "a" / "b" / "file", b"content")
+    assert written[-1] == str(tmp_path / "a" / "b")
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path, monkeypatch):

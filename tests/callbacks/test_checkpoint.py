@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -305,18 +306,37 @@ def _inner(value):
     return lambda epoch: (lambda e: value / (1 + e))(epoch)
 
 
+class _Falling:
+    """A schedule as a method, and as an object with a function in it."""
+
+    def __init__(self, value, law=None):
+        self.value, self.law = value, law
+
+    def at(self, epoch):
+        return self.value / (1 + epoch)
+
+    def __call__(self, epoch):
+        return self.law(epoch)
+
+
 @pytest.mark.parametrize(
     ("then", "now"),
     [
+        (_Falling(0.1).at, _Falling(0.2).at),
+        (_Falling(0.1, _rate(0.1)), _Falling(0.1, _rate(0.2))),
+        (partial(_rate(0.1)), partial(_rate(0.2))),
+        (partial(lambda scale, epoch: scale, 0.1), partial(lambda scale, epoch: scale, 0.2)),
         (_rate(0.1), _rate(0.2)),
         (lambda epoch: np.exp(-epoch), lambda epoch: np.exp2(-epoch)),
         (_inner(0.1), _inner(0.2)),
     ],
 )
 def test_what_a_schedule_does_is_part_of_a_fit(then, now, data, tmp_path):
-    """Also what it has from the function around it, and which functions it calls."""
+    """Also what it has from the function or object around it, and which functions it calls."""
     model = RBMTransformer(4, n_iter=2, random_state=0, learning_rate=then)
     model.set_callbacks(Checkpoint(tmp_path)).fit(*data["images"])
+    # nothing has changed
+    model.fit(*data["images"])
     model.set_params(learning_rate=now)
     with pytest.raises(ValueError, match="is of another fit: learning_rate is another"):
         model.fit(*data["images"])
@@ -407,9 +427,10 @@ def test_without_any_checkpoint_that_is_whole_a_stage_begins_again(data, tmp_pat
 def test_what_a_kill_leaves_behind_is_removed(data, tmp_path):
     (tmp_path / "fit.000009.ckpt.77.part").write_bytes(b"half")
     (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "film.mp4.part").write_bytes(b"a download")
     _rbm().set_callbacks(Checkpoint(tmp_path, resume=False)).fit(*data["images"])
     names = {file.name for file in tmp_path.iterdir()}
-    assert names == {"fit.000003.ckpt", "fit.000004.ckpt", "notes.txt"}
+    assert names == {"fit.000003.ckpt", "fit.000004.ckpt", "notes.txt", "film.mp4.part"}
 
 
 # -- inside other estimators ----------------------------------------------------------------
