@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from skdeepbm import DBM, RBMTransformer
-from skdeepbm.inspection import dead_units, projected_filters
+from skdeepbm.inspection import FiltersDisplay, ReconstructionDisplay, SamplesDisplay, dead_units
 
 X, y = load_digits(return_X_y=True)
 X = (X / 16).astype(np.float32)
@@ -40,23 +40,11 @@ for place, report in enumerate(dead_units(dbm, X_train)):
 # Filters
 # -------
 # Weights from the pixels to the first layer, and those of the second layer projected to the pixels
-# through the first one. The units with the largest weights, each on a scale of its own; red wants
-# ink, blue wants none.
-def sheet(images, n_columns):
-    """Images of 8 x 8 pixels side by side, with gaps between them."""
-    framed = np.pad(images.reshape(-1, 8, 8), ((0, 0), (1, 1), (1, 1)), constant_values=np.nan)
-    rows = framed.reshape(-1, n_columns, 10, 10).transpose(0, 2, 1, 3)
-    return rows.reshape(-1, 10 * n_columns)
-
-
-figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
+# through the first one. The units with the largest weights; blue wants ink, red wants none.
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 for axis, layer, title in zip(axes, (0, 1), ("first layer", "second layer"), strict=True):
-    filters = projected_filters(dbm, layer=layer)
-    strongest = filters[np.argsort(-np.linalg.norm(filters, axis=1))[:40]]
-    picture = sheet(strongest / np.abs(strongest).max(axis=1, keepdims=True), 8)
-    shown = axis.imshow(picture, cmap="RdBu_r", vmin=-1, vmax=1)
-    axis.set(xticks=[], yticks=[], title=f"filters of the {title}")
-figure.colorbar(shown, ax=axes, shrink=0.8, label="weight, in parts of the unit's largest")
+    FiltersDisplay.from_estimator(dbm, layer=layer, max_units=24, ax=axis, n_columns=6)
+    axis.set_title(f"{title}: {axis.get_title()}")
 plt.show()
 
 # %%
@@ -67,12 +55,10 @@ figure, axes = plt.subplots(1, 4, figsize=(9, 2.9), layout="constrained")
 sizes = (1, 10, 1000)
 for axis, n_steps in zip(axes, sizes, strict=False):
     drawn = dbm.sample(30, n_gibbs_steps=n_steps, random_state=1)
-    axis.imshow(sheet(drawn, 5), cmap="gray_r", vmin=0, vmax=1)
+    SamplesDisplay(drawn).plot(axis, n_columns=5)
     axis.set_title(f"{n_steps} Gibbs step{'s' if n_steps > 1 else ''}")
-axes[3].imshow(sheet(X_train[:30], 5), cmap="gray_r", vmin=0, vmax=1)
+SamplesDisplay(X_train[:30]).plot(axes[3], n_columns=5)
 axes[3].set_title("training images")
-for axis in axes:
-    axis.set(xticks=[], yticks=[])
 plt.show()
 
 # %%
@@ -90,13 +76,8 @@ for name, guess in (("machine", filled), ("mean image", mean)):
 
 covered = np.where(known, X_test, 0.5)
 chosen = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
-figure, axes = plt.subplots(3, 1, figsize=(9, 3.1), layout="constrained")
-for axis, images, name in zip(
-    axes, (X_test, covered, filled), ("image", "covered", "filled in"), strict=True
-):
-    axis.imshow(sheet(images[chosen], 10), cmap="gray_r", vmin=0, vmax=1)
-    axis.set(xticks=[], yticks=[])
-    axis.set_ylabel(name, rotation=0, ha="right", va="center")
+images = {"covered": covered[chosen], "filled in": filled[chosen]}
+ReconstructionDisplay(X_test[chosen], images).plot()
 plt.show()
 
 # %%

@@ -86,7 +86,7 @@ plt.show()
 
 # %%
 # What the first 24 units of the second layer look for, projected to the pixels, each on a scale of
-# its own. Dead units are crossed out.
+# its own: blue wants ink, red wants none. Dead units are crossed out.
 figure, axes = plt.subplots(1, 4, figsize=(10, 3.6), layout="constrained")
 for axis, (name, dbm) in zip(axes, machines.items(), strict=True):
     filters = projected_filters(dbm)[:24]
@@ -94,9 +94,7 @@ for axis, (name, dbm) in zip(axes, machines.items(), strict=True):
     framed = np.pad(
         filters.reshape(-1, 8, 8), ((0, 0), (1, 1), (1, 1)), constant_values=np.nan
     ).reshape(6, 4, 10, 10)
-    shown = axis.imshow(
-        framed.transpose(0, 2, 1, 3).reshape(60, 40), cmap="RdBu_r", vmin=-1, vmax=1
-    )
+    shown = axis.imshow(framed.transpose(0, 2, 1, 3).reshape(60, 40), cmap="RdBu", vmin=-1, vmax=1)
     for unit in np.flatnonzero(reports[name][1].dead[:24]):
         y, x = divmod(unit, 4)
         for ends in ((1, 8), (8, 1)):
