@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # rows that are dense at a time
 _CHUNK = 1000
+# height of the legend in rungs
+_LEGEND = 1.3
 
 
 class LogLikelihoodDisplay:
@@ -123,9 +125,11 @@ class LogLikelihoodDisplay:
         names, values = [str(name) for name in self.names], self._column("values", caller)
         lower, upper = self._column("lower", caller), self._column("upper", caller)
         reverse = self._column("reverse", caller)
-        figure, ax = single(ax, caller, (6.2, 0.55 * len(names) + 1.5))
-        places = np.arange(len(names))
         among = ~np.isnan(lower) & ~np.isnan(upper)
+        # the legend has rungs of its own above the others, where nothing else is drawn
+        room = _LEGEND if among.any() or not np.isnan(reverse).all() else 0.0
+        figure, ax = single(ax, caller, (6.2, 0.55 * (len(names) + room) + 1.5))
+        places = np.arange(len(names))
         # nothing is drawn beyond the values where an interval has no end
         low = np.where(np.isfinite(lower), lower, values)
         high = np.where(np.isfinite(upper), upper, values)
@@ -135,7 +139,10 @@ class LogLikelihoodDisplay:
         if among.any():
             self.intervals_.set_label("AIS, ± 3 standard errors")
         look = {"marker": "o", "linestyle": "", "color": OKABE_ITO[0], "zorder": 3}
-        name = "AIS (optimistic)" if among.any() else "exact"
+        name = "exact"
+        if among.any():
+            # independent features have no partition function to estimate
+            name = "AIS (optimistic)" if among.all() else "AIS (optimistic); without a bar: exact"
         (self.points_,) = ax.plot(values, places, **{**look, "label": name, **(point_kw or {})})
         self.reverse_points_ = None
         if not np.isnan(reverse).all():
@@ -160,15 +167,13 @@ class LogLikelihoodDisplay:
             for i, value in enumerate(values)
         ]
         ax.set_yticks(places, names)
-        ax.set(xlabel=self.value_label, ylim=(-0.6, len(names) - 0.3))
+        ax.set(xlabel=self.value_label, ylim=(-0.6, len(names) - 0.3 + room))
         ax.margins(x=0.15)
         ax.xaxis.set_major_locator(MaxNLocator(6))
         ax.grid(axis="x", color=GREY, linewidth=0.5, alpha=0.4)
         ax.set_axisbelow(True)
-        if among.any() or self.reverse_points_ is not None:
-            # what is better stands higher and further to the right, so that a corner is free
-            right = values[-1] > sum(ax.get_xlim()) / 2
-            ax.legend(loc="upper left" if right else "upper right", fontsize=8)
+        if room:
+            ax.legend(loc="upper left", fontsize=8)
         self.figure_, self.ax_ = figure, ax
         return self
 

@@ -109,7 +109,7 @@ class TopicsDisplay:
         Raises
         ------
         ValueError
-            If there is not one weight for each word.
+            If there is not one weight for each word, or one number for each topic.
         """
         caller = "TopicsDisplay.plot"
         pyplot(caller)
@@ -123,6 +123,11 @@ class TopicsDisplay:
             )
         n, most = len(words), max(len(line) for line in words)
         numbers = np.arange(n) if self.topics is None else np.asarray(self.topics)
+        if numbers.shape != (n,):
+            raise ValueError(
+                f"topics of {caller} must have one number for each of {n} topics; its shape is "
+                f"{numbers.shape}."
+            )
         figure, axes = panels(ax, n, caller, n_columns, (2.6, 0.19 * most + 0.8))
         low = min(0.0, *(float(x.min()) for x in weights))
         high = max(0.0, *(float(x.max()) for x in weights))

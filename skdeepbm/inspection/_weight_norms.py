@@ -127,10 +127,12 @@ class WeightNormDisplay:
                 if handle is not None:
                     handle.set_alpha(1.0)
         high = float(np.nanmax(norms)) if np.isfinite(norms).any() else 1.0
+        # a legend stands above the lines
+        high *= 1.05 if self.dead is None else 1.3
         ax.set(
             ylabel="Euclidean norm of a unit's weights",
             xlim=(0.5, 1.5) if n_epochs == 1 else (1, n_epochs),
-            ylim=(0.0, 1.05 * high or 1.0),
+            ylim=(0.0, high or 1.0),
         )
         epoch_axis(ax)
         self.figure_, self.ax_ = figure, ax

@@ -143,3 +143,5 @@ def test_words_that_do_not_fit(model):
         TopicsDisplay.from_estimator(model, WORDS, n_words=0)
     with pytest.raises(ValueError, match=r"\[1\] words and \[2\] weights"):
         TopicsDisplay([["sun"]], [[1.0, 2.0]]).plot()
+    with pytest.raises(ValueError, match=r"topics of TopicsDisplay.plot.*each of 2 topics.*\(1,\)"):
+        TopicsDisplay([["sun"], ["moon"]], [[1.0], [2.0]], topics=[3]).plot()

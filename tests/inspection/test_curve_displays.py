@@ -150,6 +150,10 @@ def test_norms_and_dead_units(rbm):
         np.testing.assert_allclose(np.reshape(drawn, (-1, 4)), norms.T[among])
     legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert legend == [f"{5 - dead.sum()} units that vary", f"{dead.sum()} dead"]
+    display.figure_.canvas.draw()
+    covered = display.ax_.get_legend().get_window_extent()
+    highest = display.ax_.transData.transform((1, norms.max()))[1]
+    assert covered.y0 > highest
     plain = WeightNormDisplay.from_estimator(mended)
     assert len(plain.lines_.get_segments()) == 5
     assert plain.dead_lines_ is None
@@ -220,7 +224,10 @@ def test_ladder_with_intervals(rbm):
     np.testing.assert_allclose(shown[1:], means - log_z.reverse, rtol=1e-6)
     assert np.isnan(shown[0])
     legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert legend[1:] == ["AIS (optimistic)", "reverse AIS (pessimistic)"]
+    display.figure_.canvas.draw()
+    covered = display.ax_.get_legend().get_window_extent()
+    assert not any(covered.overlaps(text.get_window_extent()) for text in display.texts_)
+    assert legend[1:] == ["AIS (optimistic); without a bar: exact", "reverse AIS (pessimistic)"]
     one_way = LogLikelihoodDisplay.from_estimator(
         rbm, X, method="ais", reverse=False, n_runs=20, n_temperatures=50
     )
