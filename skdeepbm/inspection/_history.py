@@ -244,9 +244,10 @@ class HistoryDisplay:
         estimator : estimator
             With ``history_``. The layers of a deep one have histories of their own: give
             ``dbn.rbms_[0]`` or ``autoencoder.pretrainers_[0]``.
-        history : str, default="history_"
-            Attribute with the history: ``"joint_history_"`` of a :class:`~skdeepbm.DBMClassifier`
-            is that of the machine, where ``history_`` is that of its network.
+        history : str, optional
+            Attribute with the history, ``"history_"`` by default. ``"joint_history_"`` of a
+            :class:`~skdeepbm.DBMClassifier` is that of the machine, where the other one is that of
+            its network.
         measures : str, sequence of str or None, default=None
             Which measures to draw, such as ``"free_energy"``; None means all that are known, but
             for the time and the norms of the weights.
