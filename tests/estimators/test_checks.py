@@ -64,7 +64,7 @@ LABELS = [
     ClassificationRBM(32, n_iter=10),
     ClassificationRBM(32, n_iter=10, objective="discriminative", optimizer="nesterov"),
     ClassificationRBM(8, n_iter=2, objective="generative", algorithm="pcd"),
-    ClassificationRBM(16, n_iter=8, visible="gaussian", hidden="relu", learning_rate=0.05),
+    ClassificationRBM(16, n_iter=6, visible="gaussian", hidden="relu", learning_rate=0.07),
     # so few epochs of so few units classify only where the other objective weighs little
     ClassificationRBM(
         16, n_iter=10, generative_weight=0.01, optimizer="adam", centring=False, bias_shift=1e-4
@@ -75,7 +75,7 @@ LABELS = [
 # one check wants three standardised clusters in a plane told apart, to 83 %: Bernoulli units, which
 # clip half of that, need backpropagation; Gaussian ones manage without
 PLANE = RBMTransformer(visible="gaussian", n_iter=60, learning_rate=0.08, batch_size=30)
-DRAWN = RBMTransformer(n_iter=100, visible_states="draw", learning_rate=0.3, batch_size=30)
+DRAWN = RBMTransformer(n_iter=50, visible_states="draw", learning_rate=0.6, batch_size=30)
 DEEP = [
     DBNClassifier((8, 6)),
     DBNClassifier(
@@ -88,7 +88,7 @@ DEEP = [
     ),
     DBNClassifier(
         8,
-        rbm=clone(PLANE).set_params(n_iter=50, learning_rate=0.05, visible_states="draw"),
+        rbm=clone(PLANE).set_params(n_iter=25, learning_rate=0.1, visible_states="draw"),
         finetuning=None,
     ),
     DBNClassifier((8, 6), rbm=[PLANE, DRAWN], finetuning=WakeSleep(n_iter=3)),
@@ -154,7 +154,7 @@ MACHINES = [
 # of the three clusters Bernoulli units clip half
 ADAM = Backprop(n_iter=20, optimizer="adam", learning_rate=0.05)
 JOINT = [
-    DBMClassifier((8, 6), n_iter=3),
+    DBMClassifier((8, 6), rbm=QUICK, n_iter=2, finetuning=clone(ADAM).set_params(n_iter=25)),
     DBMClassifier(
         (8, 6, 5),
         visible="gaussian",
@@ -163,7 +163,13 @@ JOINT = [
         transform_layers="all",
         finetuning=ADAM,
     ),
-    DBMClassifier((8, 6), visible="gaussian", pretraining=False, n_iter=2, finetuning=ADAM),
+    DBMClassifier(
+        (8, 6),
+        visible="gaussian",
+        pretraining=False,
+        n_iter=2,
+        finetuning=Backprop(n_iter=15, optimizer="adam", learning_rate=0.1),
+    ),
     DBMClassifier((8, 6), rbm=QUICK, n_iter=2, finetuning=None, inference="mean_field"),
 ]
 

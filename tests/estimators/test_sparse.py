@@ -52,14 +52,15 @@ def assert_same_as_dense(X, **options):
     return sparse, dense
 
 
-@pytest.mark.parametrize("container", [sp.csr_array, sp.csr_matrix, sp.csc_array, sp.coo_array])
 @pytest.mark.parametrize(
-    "options",
+    ("container", "options"),
     [
-        {},
-        {"algorithm": "pcd", "centring": False},
-        {"optimizer": "adam", "sparsity_cost": 0.1, "hidden": "bernoulli"},
-        {"hidden": "relu", "l1_penalty": 1e-3, "max_norm": 1.0, "norm_cost": 0.1},
+        (sp.csr_array, {}),
+        (sp.csr_matrix, {"algorithm": "pcd", "centring": False}),
+        (sp.csr_matrix, {"optimizer": "adam", "sparsity_cost": 0.1, "hidden": "bernoulli"}),
+        (sp.csc_array, {}),
+        (sp.csr_array, {"hidden": "relu", "l1_penalty": 1e-3, "max_norm": 1.0, "norm_cost": 0.1}),
+        (sp.coo_array, {"algorithm": "pcd", "sparsity_cost": 0.1}),
     ],
     ids=str,
 )
