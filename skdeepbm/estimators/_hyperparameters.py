@@ -58,9 +58,11 @@ def check_groups(
     return found
 
 
-def check_count(estimator: Any, name: str, value: Any) -> None:
-    """Raise unless an argument of a method is an integer of at least 1."""
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(
-            f"{name} must be an integer of at least 1, got {value!r} ({type(estimator).__name__})."
-        )
+def check_count(owner: Any, name: str, value: Any) -> None:
+    """Raise unless an argument that says how many is an integer of at least 1.
+
+    ``owner`` is who takes the argument: an estimator, or a name.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        caller = owner if isinstance(owner, str) else type(owner).__name__
+        raise ValueError(f"{name} of {caller} must be an integer of at least 1, got {value!r}.")

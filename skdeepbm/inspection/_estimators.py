@@ -60,12 +60,6 @@ def caller_of(display: type, estimator: Any, *names: str) -> str:
     )
 
 
-def check_positive(value: Any, name: str, caller: str) -> None:
-    """Raise unless a number of things is an integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} of {caller} must be an integer of at least 1, got {value!r}.")
-
-
 def of_words(estimator: Any) -> bool:
     """Whether the features of an estimator are counts of words."""
     kind = getattr(estimator, "visible", None)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.inspection._estimators import (
     WEIGHTS,
     caller_of,
-    check_positive,
     strongest,
     weight_label,
 )
@@ -190,7 +190,7 @@ class FiltersDisplay:
         """
         caller = caller_of(cls, estimator, *WEIGHTS)
         weights = projected_filters(estimator, layer=layer)
-        check_positive(max_units, "max_units", caller)
+        check_count(caller, "max_units", max_units)
         shape = shape_of(weights.shape[1], image_shape, caller, estimator)
         units = strongest(weights, int(max_units))
         display = cls(

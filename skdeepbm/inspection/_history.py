@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdeepbm.inspection._estimators import caller_of, check_positive, of_words
+from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.inspection._estimators import caller_of, of_words
 from skdeepbm.inspection._matplotlib import GREY, OKABE_ITO, epoch_axis, panels, pyplot
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class HistoryDisplay:
         """
         caller = "HistoryDisplay.plot"
         pyplot(caller)
-        check_positive(n_columns, "n_columns", caller)
+        check_count(caller, "n_columns", n_columns)
         entries = {name: np.asarray(values) for name, values in self.history.items()}
         chosen = self._chosen(entries, measures, caller)
         figure, axes = panels(ax, len(chosen), caller, n_columns, (3.2, 2.5))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdeepbm.inspection._estimators import check_positive, of_words
+from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.inspection._estimators import of_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ def as_images(rows: Any, shape: Any, caller: str) -> np.ndarray:
 def columns_for(n: int, n_columns: int | None, caller: str) -> int:
     """Number of columns of a sheet: as given, or one that fills a sheet wider than high."""
     if n_columns is not None:
-        check_positive(n_columns, "n_columns", caller)
+        check_count(caller, "n_columns", n_columns)
         return int(min(n_columns, n))
     if n <= 10:
         return n

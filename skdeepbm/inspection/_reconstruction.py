@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdeepbm.inspection._estimators import caller_of, check_positive, first_rows, on_host
+from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.inspection._estimators import caller_of, first_rows, on_host
 from skdeepbm.inspection._images import Sheet, as_images, shape_of, value_range
 from skdeepbm.inspection._matplotlib import pyplot, single
 
@@ -171,7 +172,7 @@ class ReconstructionDisplay:
         (5, 8, 8)
         """
         caller = caller_of(cls, estimator, "reconstruct", "inverse_transform")
-        check_positive(n_images, "n_images", caller)
+        check_count(caller, "n_images", n_images)
         rows = first_rows(X, int(n_images))
         originals = on_host(rows)
         shape = shape_of(originals.shape[1], image_shape, caller, estimator)

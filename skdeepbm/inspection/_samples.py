@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdeepbm.inspection._estimators import caller_of, check_positive, on_host
+from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.inspection._estimators import caller_of, on_host
 from skdeepbm.inspection._images import Sheet, as_images, columns_for, shape_of, value_range
 from skdeepbm.inspection._matplotlib import pyplot, single
 
@@ -173,7 +174,7 @@ class SamplesDisplay:
         options = dict(sample_kw or {})
         if labels is None:
             n = 50 if n_samples is None else n_samples
-            check_positive(n, "n_samples", caller)
+            check_count(caller, "n_samples", n)
             options["n_samples"] = n
         elif not hasattr(estimator, "classes_"):
             raise TypeError(

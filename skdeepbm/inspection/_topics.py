@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._ranking import heaviest, names_of_features
 from skdeepbm.inspection._estimators import (
     WEIGHTS,
     caller_of,
-    check_positive,
     strongest,
     weight_label,
 )
@@ -113,7 +113,7 @@ class TopicsDisplay:
         """
         caller = "TopicsDisplay.plot"
         pyplot(caller)
-        check_positive(n_columns, "n_columns", caller)
+        check_count(caller, "n_columns", n_columns)
         words = [[str(word) for word in line] for line in self.words]
         weights = [np.asarray(line, dtype=np.float64) for line in self.weights]
         if not words or [len(x) for x in words] != [x.size for x in weights]:
@@ -210,8 +210,8 @@ class TopicsDisplay:
         """
         caller = caller_of(cls, estimator, *WEIGHTS)
         weights = projected_filters(estimator, layer=layer)
-        check_positive(n_words, "n_words", caller)
-        check_positive(max_topics, "max_topics", caller)
+        check_count(caller, "n_words", n_words)
+        check_count(caller, "max_topics", max_topics)
         n_units, n_features = weights.shape
         names = names_of_features(estimator, feature_names, n_features, caller)
         if topics is None:

@@ -437,7 +437,7 @@ def test_sample_from_a_start_of_the_wrong_shape(init, bars):
     contains(text, f"init has shape {init.shape}", "RBMTransformer", "= (2, 9)")
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, None, "3"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, None, "3", True])
 def test_numbers_of_samples_and_steps(value, bars):
     model = rbm().fit(bars)
     for name in ("n_samples", "n_gibbs_steps"):

@@ -177,7 +177,7 @@ def test_reconstruct_by_hand(visible, ref):
         np.testing.assert_array_equal(found[mask], X[mask])
     with pytest.raises(ValueError, match=r"mask has shape \(3,\), but reconstruct of DBM needs"):
         model.reconstruct(X, mask[0])
-    with pytest.raises(ValueError, match="n_gibbs_steps must be an integer of at least 1"):
+    with pytest.raises(ValueError, match="n_gibbs_steps of DBM must be an integer of at least 1"):
         model.reconstruct(X, n_gibbs_steps=0)
 
 

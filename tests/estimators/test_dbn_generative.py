@@ -162,12 +162,15 @@ def test_labels_of_dreams(trained):
         ({"labels": ["0"]}, "hold '0', which is none"),
         ({"labels": 7}, "hold 7, which is none"),
         ({"labels": [[1]]}, r"shape \(1, 1\), but one class or"),
-        ({"labels": 1, "n_samples": 0}, "n_samples must be an integer of at least 1"),
+        (
+            {"labels": 1, "n_samples": 0},
+            "n_samples of DBNClassifier must be an integer",
+        ),
         ({"labels": []}, "at least 1"),
         ({"labels": [0, 1], "n_samples": 3}, r"shape \(2,\), but one class or \(3,\)"),
-        ({"n_samples": 0}, "n_samples must be an integer of at least 1"),
-        ({"n_samples": 2.5}, "n_samples must be an integer of at least 1"),
-        ({"n_gibbs_steps": 0}, "n_gibbs_steps must be an integer of at least 1"),
+        ({"n_samples": 0}, "n_samples of DBNClassifier must be an integer"),
+        ({"n_samples": 2.5}, "n_samples of DBNClassifier must be an integer"),
+        ({"n_gibbs_steps": 0}, "n_gibbs_steps of DBNClassifier must be an integer of at least 1"),
         ({"values": "median"}, "must be 'mean' or 'draw', got 'median'"),
     ],
 )
@@ -241,7 +244,7 @@ def test_bad_rows_to_reconstruct(finetuning, small, blobs):
         model.reconstruct(X, ~np.isnan(X))
     with pytest.raises(ValueError, match=r"mask has shape \(100, 3\).*\(100, 64\)"):
         model.reconstruct(small, np.ones((100, 3), bool))
-    with pytest.raises(ValueError, match="n_gibbs_steps must be"):
+    with pytest.raises(ValueError, match="n_gibbs_steps of DBNClassifier must be"):
         model.reconstruct(small, n_gibbs_steps=0)
 
 
