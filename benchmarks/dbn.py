@@ -95,7 +95,7 @@ def run_up_down(quick: bool = False) -> dict[str, Any]:
         (f"greedy, {n_iter} epochs a layer", dbn, greedy_seconds, 2.49),
         (f"the same, {n_fine} epochs of up-down with persistent chains", tuned, seconds, 1.25),
     ):
-        dreams = model.sample(labels, n_gibbs_steps=20 if quick else 1000)
+        dreams = model.sample(labels=labels, n_gibbs_steps=20 if quick else 1000)
         gibbs = copy.copy(model).set_params(inference="gibbs")
         found["rows"].append(
             {

@@ -72,8 +72,8 @@ labels = np.repeat(np.arange(10), 6)
 figure, axes = plt.subplots(1, 3, figsize=(9, 4.7), layout="constrained")
 shown = [
     ("digits", np.concatenate([X_train[y_train == c][:6] for c in range(10)])),
-    ("dreams, greedy", greedy.sample(labels, n_gibbs_steps=500)),
-    ("dreams, up-down", tuned.sample(labels, n_gibbs_steps=500)),
+    ("dreams, greedy", greedy.sample(labels=labels, n_gibbs_steps=500)),
+    ("dreams, up-down", tuned.sample(labels=labels, n_gibbs_steps=500)),
 ]
 for axis, (title, images) in zip(axes, shown, strict=True):
     SamplesDisplay(images, labels=labels).plot(axis)
@@ -97,7 +97,7 @@ emphasis = {
 }
 print(f"{'emphasis':12s} accuracy  dreams recognised  bound")
 for name, net in emphasis.items():
-    dreams = net.sample(labels, n_gibbs_steps=500)
+    dreams = net.sample(labels=labels, n_gibbs_steps=500)
     recognised = np.mean(judge.predict(dreams) == labels)
     bound = net.score_samples(X_test[:100]).mean()
     print(f"{name:12s} {net.score(X_test, y_test):8.3f}  {recognised:17.3f}  {bound:.2f}")

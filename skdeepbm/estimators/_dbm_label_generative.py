@@ -9,18 +9,18 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepbm.estimators._base import host_dtype
 from skdeepbm.estimators._dbm_generative import DBMGenerativeMixin
 from skdeepbm.estimators._dbm_label_model import TOLERANCE, DBMLabelModelMixin
-from skdeepbm.estimators._labels import codes_of_labels, one_hot
+from skdeepbm.estimators._labels import one_hot, rows_to_sample
 from skdeepbm.models.labelled_dbm import label_bounds
 
 
 class DBMLabelGenerativeMixin(DBMLabelModelMixin, DBMGenerativeMixin):
     """The model of rows and labels together."""
 
-    def sample(  # type: ignore[override]
+    def sample(
         self,
-        labels: Any = None,
         n_samples: int | None = None,
         *,
+        labels: Any = None,
         n_gibbs_steps: int = 1000,
         init: Any = None,
         values: str = "mean",
@@ -30,11 +30,11 @@ class DBMLabelGenerativeMixin(DBMLabelModelMixin, DBMGenerativeMixin):
 
         Parameters
         ----------
+        n_samples : int or None, default=None
+            Number of rows; None means as many as `labels`, and 1 without those.
         labels : class, array-like of shape (n_samples,) or None, default=None
             Class of each row, held fixed in every step; one class is that of all rows. None leaves
             the label units free.
-        n_samples : int or None, default=None
-            Number of rows; None means as many as `labels`, and 1 without those.
         n_gibbs_steps : int, default=1000
             Steps of every chain; in each, all even layers are drawn given the odd ones, then the
             odd ones.
@@ -63,7 +63,7 @@ class DBMLabelGenerativeMixin(DBMLabelModelMixin, DBMGenerativeMixin):
         >>> X, y = load_digits(return_X_y=True)
         >>> rbm = RBMTransformer(n_iter=2)
         >>> dbm = DBMClassifier((32, 32), rbm=rbm, n_iter=2, finetuning=None, random_state=0)
-        >>> dbm.fit(X[:300] / 16, y[:300]).sample([3, 8], n_gibbs_steps=10).shape
+        >>> dbm.fit(X[:300] / 16, y[:300]).sample(labels=[3, 8], n_gibbs_steps=10).shape
         (2, 64)
         """
         check_is_fitted(self, self._fitted_names)
@@ -71,12 +71,9 @@ class DBMLabelGenerativeMixin(DBMLabelModelMixin, DBMGenerativeMixin):
             raise ValueError(
                 f"values of {type(self).__name__}.sample must be 'mean' or 'draw', got {values!r}."
             )
-        top = None
-        if labels is not None:
-            codes = codes_of_labels(self, labels, n_samples)
-            top, n_samples = one_hot(codes, len(self.classes_), float), int(codes.size)
-        n_samples = 1 if n_samples is None else n_samples
-        dbm, v, h = self._drawn(n_samples, n_gibbs_steps, init, random_state, top)
+        n, codes = rows_to_sample(self, n_samples, labels)
+        top = None if codes is None else one_hot(codes, len(self.classes_), float)
+        dbm, v, h = self._drawn(n, n_gibbs_steps, init, random_state, top)
         if values == "mean":
             with dbm.backend.quiet():
                 v = dbm.visible.mean(dbm.from_above(0, h))

@@ -11,7 +11,7 @@ from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._base import CHUNK, PARTITION, SAMPLE, host_dtype
 from skdeepbm.estimators._dbn_model import DBNModelMixin
 from skdeepbm.estimators._hyperparameters import check_count
-from skdeepbm.estimators._labels import codes_of_labels, one_hot
+from skdeepbm.estimators._labels import one_hot, rows_to_sample
 from skdeepbm.evaluation.belief_bound import belief_bound
 from skdeepbm.evaluation.partition import LogPartition
 from skdeepbm.training import Rows
@@ -25,9 +25,9 @@ class DBNGenerativeMixin(DBNModelMixin):
 
     def sample(
         self,
-        labels: Any = None,
         n_samples: int | None = None,
         *,
+        labels: Any = None,
         n_gibbs_steps: int = 1000,
         values: str = "mean",
         random_state: Any = None,
@@ -36,11 +36,11 @@ class DBNGenerativeMixin(DBNModelMixin):
 
         Parameters
         ----------
+        n_samples : int or None, default=None
+            Number of rows; None means as many as `labels`, and 1 without those.
         labels : class, array-like of shape (n_samples,) or None, default=None
             Class of each row, held fixed in every step; one class is that of all rows. None leaves
             the label units free.
-        n_samples : int or None, default=None
-            Number of rows; None means as many as `labels`, and 1 without those.
         n_gibbs_steps : int, default=1000
             Steps of the top RBM, from independent units with its visible biases.
         values : {"mean", "draw"}, default="mean"
@@ -66,7 +66,7 @@ class DBNGenerativeMixin(DBNModelMixin):
         >>> X, y = load_digits(return_X_y=True)
         >>> rbm = RBMTransformer(n_iter=2)
         >>> dbn = DBNClassifier((32, 32), rbm=rbm, finetuning=None, random_state=0).fit(X / 16, y)
-        >>> dbn.sample([3, 8], n_gibbs_steps=10).shape
+        >>> dbn.sample(labels=[3, 8], n_gibbs_steps=10).shape
         (2, 64)
         """
         check_is_fitted(self, self._fitted_names)
@@ -80,9 +80,7 @@ class DBNGenerativeMixin(DBNModelMixin):
                 f"values='draw' of {type(self).__name__}.sample is not defined for counts: nothing "
                 "says how many words a document has. Use values='mean', the shares of words."
             )
-        codes = None if labels is None else codes_of_labels(self, labels, n_samples)
-        n = codes.size if codes is not None else 1 if n_samples is None else n_samples
-        check_count(self, "n_samples", n)
+        n, codes = rows_to_sample(self, n_samples, labels)
         backend = self._resolve_backend(fitted=True)
         dtype = host_dtype(np.asarray(self.rbms_[0].components_))
         net = self._belief_net(backend, dtype)

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepbm.backends import Array, Backend, owner_of
 from skdeepbm.estimators._base import SAMPLE, BoltzmannBase, host_dtype
 from skdeepbm.estimators._hyperparameters import check_count
-from skdeepbm.estimators._labels import codes_of_labels, one_hot
+from skdeepbm.estimators._labels import one_hot, rows_to_sample
 from skdeepbm.models.labels import (
     feature_rbm,
     hidden_mean_given_features,
@@ -181,9 +181,7 @@ class LabelGenerationMixin(BoltzmannBase):
         """
         check_is_fitted(self, self._fitted_names)
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
-        codes = None if labels is None else codes_of_labels(self, labels, n_samples)
-        n_samples = (1 if codes is None else codes.size) if n_samples is None else n_samples
-        check_count(self, "n_samples", n_samples)
+        n_samples, codes = rows_to_sample(self, n_samples, labels)
         backend, rbm, x = self._sampling_start(init, n_samples)
         stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
         if x is None:

@@ -156,18 +156,25 @@ def one_hot(codes: np.ndarray, n_classes: int, dtype: Any) -> np.ndarray:
     return (codes[:, None] == np.arange(n_classes)).astype(dtype)
 
 
-def codes_of_labels(estimator: Any, labels: Any, n_samples: int | None) -> np.ndarray:
-    """Positions in ``classes_`` of the labels that `sample` was given, one for each row.
+def rows_to_sample(estimator: Any, n_samples: Any, labels: Any) -> tuple[int, np.ndarray | None]:
+    """Number of rows that `sample` draws, and positions in ``classes_`` of their labels, if given.
 
-    One class alone is that of all rows.
+    One class alone is that of all rows; without a number there are as many rows as labels, or one.
 
     Raises
     ------
     ValueError
-        If a label is no class, or if their number is not ``n_samples``.
+        If a label is no class, if their number is not ``n_samples``, or if that is no number.
     """
     if n_samples is not None:
+        if isinstance(n_samples, str) or np.ndim(n_samples) > 0:
+            raise ValueError(
+                f"n_samples of {type(estimator).__name__}.sample is the number of rows, got "
+                f"{n_samples!r}: give classes as labels={n_samples!r}."
+            )
         check_count(estimator, "n_samples", n_samples)
+    if labels is None:
+        return 1 if n_samples is None else int(n_samples), None
     owner, name = owner_of(labels), type(estimator).__name__
     given = np.asarray(labels if owner is None else owner.to_host(labels))
     if given.ndim == 0:
@@ -177,6 +184,7 @@ def codes_of_labels(estimator: Any, labels: Any, n_samples: int | None) -> np.nd
             f"labels of {name}.sample have shape {given.shape}, but one class or "
             f"({n_samples if n_samples is not None else 'n_samples'},) is needed."
         )
+    check_count(estimator, "the number of labels", given.size)
     known = {label: code for code, label in enumerate(estimator.classes_.tolist())}
     unknown = [label for label in given.tolist() if label not in known]
     if unknown:
@@ -184,7 +192,8 @@ def codes_of_labels(estimator: Any, labels: Any, n_samples: int | None) -> np.nd
             f"labels of {name}.sample hold {unknown[0]!r}, which is none of the classes "
             f"{estimator.classes_.tolist()}."
         )
-    return np.array([known[label] for label in given.tolist()], dtype=np.intp)
+    codes = np.array([known[label] for label in given.tolist()], dtype=np.intp)
+    return codes.size, codes
 
 
 def _is_marked(y: np.ndarray, marker: Any) -> np.ndarray:

@@ -259,7 +259,7 @@ class DBMClassifier(
     >>> dbm = DBMClassifier((64, 32), n_iter=5, random_state=0).fit(X_train, y_train)
     >>> bool(dbm.score(X_test, y_test) > 0.95)
     True
-    >>> dbm.sample([0, 1, 2], n_gibbs_steps=10).shape
+    >>> dbm.sample(labels=[0, 1, 2], n_gibbs_steps=10).shape
     (3, 64)
     """
 

@@ -142,7 +142,7 @@ class DBNClassifier(ClassifierMixin, DBNInferenceMixin, DBNGenerativeMixin, DBNT
     >>> dbn = DBNClassifier((128, 128), random_state=0).fit(X_train, y_train)
     >>> bool(dbn.score(X_test, y_test) > 0.95)
     True
-    >>> dbn.sample([0, 1, 2], n_gibbs_steps=10).shape
+    >>> dbn.sample(labels=[0, 1, 2], n_gibbs_steps=10).shape
     (3, 64)
     """
 

@@ -123,7 +123,7 @@ def test_learns_digits(finetuning, four):
     assert model.score(X[200:], y[200:]) > 0.85
     assert set(model.predict(X)) == set(model.classes_) == set(y)
     assert model.joint_history_["error"][-1] < 0.2
-    assert model.sample(model.classes_, n_gibbs_steps=100).shape == (4, 64)
+    assert model.sample(labels=model.classes_, n_gibbs_steps=100).shape == (4, 64)
 
 
 def test_rows_without_a_label_teach_the_machine_alone(small, blobs):

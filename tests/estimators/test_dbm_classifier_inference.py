@@ -102,7 +102,7 @@ def test_rows_of_a_class(sizes, ref):
         kept = np.ones(len(p), bool) if label is None else states[-1][:, label] == 1
         expected = p[kept] @ states[0][kept] / p[kept].sum()
         for values in ("draw", "mean"):
-            X = model.sample(label, 4000, n_gibbs_steps=40, values=values)
+            X = model.sample(4000, labels=label, n_gibbs_steps=40, values=values)
             error = np.sqrt(expected * (1 - expected) / 4000)
             assert (np.abs(X.mean(axis=0) - expected) < 4.5 * error).all()
             assert (set(np.unique(X)) == {0.0, 1.0}) == (values == "draw")
@@ -113,19 +113,22 @@ def test_arguments_of_sample(ref):
     model = by_hand(tiny)
     model.classes_ = np.array(["a", "b", "c"])
     assert model.sample().shape == (1, 3)
-    assert model.sample(["a", "c"], n_gibbs_steps=2).shape == (2, 3)
-    assert model.sample("b", 4, n_gibbs_steps=2, init=np.ones((4, 3))).shape == (4, 3)
-    same = [model.sample("b", 3, n_gibbs_steps=2, random_state=s) for s in (1, 1, 2)]
+    assert model.sample(2, n_gibbs_steps=2).shape == (2, 3)
+    assert model.sample(labels=["a", "c"], n_gibbs_steps=2).shape == (2, 3)
+    assert model.sample(4, labels="b", n_gibbs_steps=2, init=np.ones((4, 3))).shape == (4, 3)
+    same = [model.sample(3, labels="b", n_gibbs_steps=2, random_state=s) for s in (1, 1, 2)]
     np.testing.assert_array_equal(same[0], same[1])
     assert (same[0] != same[2]).any()
     with pytest.raises(ValueError, match="labels of DBMClassifier.sample hold 'd', which is none"):
-        model.sample("d")
+        model.sample(labels="d")
     with pytest.raises(ValueError, match="labels of DBMClassifier.sample have shape"):
-        model.sample(["a", "b"], 3)
+        model.sample(3, labels=["a", "b"])
+    with pytest.raises(ValueError, match="number of rows.*give classes as labels='a'"):
+        model.sample("a")
     with pytest.raises(ValueError, match="values of DBMClassifier.sample must be 'mean' or"):
-        model.sample("a", values="both")
+        model.sample(labels="a", values="both")
     with pytest.raises(ValueError, match="init has shape"):
-        model.sample("a", 2, init=np.ones((2, 4)))
+        model.sample(2, labels="a", init=np.ones((2, 4)))
 
 
 def test_back_to_rows(ref):

@@ -77,14 +77,14 @@ def test_classes_of_every_kind(names, finetuning, small, blobs):
     assert set(model.predict(small)) <= set(expected)
     same = dbn(finetuning=finetuning).fit(small, np.searchsorted(expected, y))
     np.testing.assert_array_equal(model.predict_proba(small), same.predict_proba(small))
-    assert model.sample(expected[[2, 0]], n_gibbs_steps=2).shape == (2, 64)
+    assert model.sample(labels=expected[[2, 0]], n_gibbs_steps=2).shape == (2, 64)
     assert model.score(small, y) == np.mean(model.predict(small) == y)
 
 
 def test_two_classes_of_booleans(small, blobs):
     model = dbn().fit(small, blobs > 0)
     assert model.predict(small).dtype == bool
-    assert model.sample([True, False], n_gibbs_steps=2).shape == (2, 64)
+    assert model.sample(labels=[True, False], n_gibbs_steps=2).shape == (2, 64)
 
 
 def test_minus_one_and_one_are_two_classes(small, blobs):
@@ -291,7 +291,7 @@ def test_counts_of_words(finetuning, documents):
     first = model.set_params(transform_layer=0).transform(documents)
     if finetuning is None:
         np.testing.assert_allclose(first, model.rbms_[0].transform(documents), rtol=1e-6)
-    words = model.sample([0, 1, 1], n_gibbs_steps=5)
+    words = model.sample(labels=[0, 1, 1], n_gibbs_steps=5)
     np.testing.assert_allclose(words.sum(axis=1), 1)
     assert np.isfinite(model.score_samples(documents[:5])).all()
     with pytest.raises(ValueError, match="values='draw' .* not defined for counts"):
@@ -523,7 +523,7 @@ def test_device(finetuning, small, blobs, device):
         p = by_data.predict_proba(X)
         assert type(p) is np.ndarray
         np.testing.assert_allclose(p, by_data.predict_proba(small), rtol=1e-6)
-    assert type(by_name.sample([0, 1], n_gibbs_steps=2)) is np.ndarray
+    assert type(by_name.sample(labels=[0, 1], n_gibbs_steps=2)) is np.ndarray
     by_name.partial_fit(small, y)
     by_data.partial_fit(X, y)
     assert type(by_data.rbms_[0].components_) is np.ndarray

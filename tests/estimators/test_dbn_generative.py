@@ -124,12 +124,12 @@ def test_draws_have_the_distribution_of_the_model(sizes, label, ref):
 @pytest.mark.parametrize("finetuning", FINETUNING, ids=IDS)
 def test_seeds_of_dreams(finetuning, small, blobs):
     model = fitted(small, blobs, finetuning)
-    a, b = (model.sample([0, 1, 2], n_gibbs_steps=3) for _ in range(2))
+    a, b = (model.sample(labels=[0, 1, 2], n_gibbs_steps=3) for _ in range(2))
     np.testing.assert_array_equal(a, b)
-    assert (model.sample([0, 1, 2], n_gibbs_steps=3, random_state=1) != a).any()
+    assert (model.sample(labels=[0, 1, 2], n_gibbs_steps=3, random_state=1) != a).any()
     assert model.sample(n_gibbs_steps=1).shape == (1, 64)
-    assert model.sample(n_samples=5, n_gibbs_steps=1).shape == (5, 64)
-    assert model.sample([0, 1], n_samples=2, n_gibbs_steps=1).shape == (2, 64)
+    assert model.sample(5, n_gibbs_steps=1).shape == (5, 64)
+    assert model.sample(2, labels=[0, 1], n_gibbs_steps=1).shape == (2, 64)
     assert 0 <= a.min() <= a.max() <= 1
     model.random_state = None
     # a single row has eight units above it, which may well be drawn alike
@@ -139,9 +139,9 @@ def test_seeds_of_dreams(finetuning, small, blobs):
 
 def test_one_label_for_all_dreams(trained):
     model = trained[0]
-    found = model.sample(3, 4, n_gibbs_steps=5)
-    np.testing.assert_array_equal(found, model.sample([3] * 4, n_gibbs_steps=5))
-    assert model.sample(3, n_gibbs_steps=5).shape == (1, found.shape[1])
+    found = model.sample(4, labels=3, n_gibbs_steps=5)
+    np.testing.assert_array_equal(found, model.sample(labels=[3] * 4, n_gibbs_steps=5))
+    assert model.sample(labels=3, n_gibbs_steps=5).shape == (1, found.shape[1])
 
 
 def test_labels_of_dreams(trained):
@@ -150,7 +150,7 @@ def test_labels_of_dreams(trained):
 
     model, X, y = trained
     labels = np.tile(np.arange(10), 8)
-    found = model.sample(labels, n_gibbs_steps=100)
+    found = model.sample(labels=labels, n_gibbs_steps=100)
     judge = KNeighborsClassifier(3).fit(X, y)
     assert judge.score(found, labels) > 0.6
 
@@ -166,7 +166,9 @@ def test_labels_of_dreams(trained):
             {"labels": 1, "n_samples": 0},
             "n_samples of DBNClassifier must be an integer",
         ),
-        ({"labels": []}, "at least 1"),
+        ({"labels": []}, "the number of labels of DBNClassifier must be an integer of at least 1"),
+        ({"n_samples": [0, 1]}, r"is the number of rows.*give classes as labels=\[0, 1\]"),
+        ({"n_samples": "a"}, "is the number of rows.*give classes as labels='a'"),
         ({"labels": [0, 1], "n_samples": 3}, r"shape \(2,\), but one class or \(3,\)"),
         ({"n_samples": 0}, "n_samples of DBNClassifier must be an integer"),
         ({"n_samples": 2.5}, "n_samples of DBNClassifier must be an integer"),
