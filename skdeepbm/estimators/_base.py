@@ -176,6 +176,26 @@ class BoltzmannBase(
             max(model.visible.size, model.hidden.size),
         )
 
+    def _sampling_start(
+        self, init: Any, n_samples: int, like: Any
+    ) -> tuple[Backend, Any, Array | None]:
+        """Backend, model, and the rows that chains start from, copied, if they are given.
+
+        ``like`` is a public array whose precision the model has where they are not.
+        """
+        if init is None:
+            backend = self._resolve_backend(fitted=True)
+            return backend, self._model(backend, host_dtype(np.asarray(like))), None
+        shape = tuple(getattr(init, "shape", None) or np.shape(init))
+        if shape != (n_samples, self._n_visible):
+            raise ValueError(
+                f"init has shape {shape}, but sample of {type(self).__name__} needs "
+                f"(n_samples, n_features) = ({n_samples}, {self._n_visible})."
+            )
+        backend, init, model = self._prepare(init)
+        rows = Rows(backend, init, host_dtype(init)).part(0, n_samples)
+        return backend, model, backend.xp.asarray(rows, copy=True)
+
     def _rowwise(self, X: Any, method: Callable[[Any, Array], Array], warn: bool = True) -> Any:
         """``method(model, rows)`` for all rows of ``X``, a chunk at a time."""
         backend, X, model = self._prepare(X, warn)
@@ -186,17 +206,26 @@ class BoltzmannBase(
 
     @staticmethod
     def _apply_rows(
-        backend: Backend, X: Any, dtype: Any, function: Callable[[Array], Array], width: int
+        backend: Backend,
+        X: Any,
+        dtype: Any,
+        function: Callable[..., Array],
+        width: int,
+        *beside: np.ndarray,
     ) -> Any:
         """``function`` of chunks of rows, put together where ``X`` lives.
 
-        The result lies on the host, unless ``X`` is an array of ``backend``.
+        Further arguments of it are the same rows of ``beside``, on the backend. The result lies on
+        the host, unless ``X`` is an array of ``backend``.
         """
         rows = Rows(backend, X, dtype)
         size = max(1, CHUNK // max(width, 1))
-        starts = range(0, X.shape[0], size)
+        pieces = []
         with backend.quiet():
-            pieces = [function(rows.part(i, min(i + size, X.shape[0]))) for i in starts]
+            for start in range(0, rows.n_rows, size):
+                stop = min(start + size, rows.n_rows)
+                others = (backend.asarray(array[start:stop]) for array in beside)
+                pieces.append(function(rows.part(start, stop), *others))
         if owner_of(X) is backend:
             return pieces[0] if len(pieces) == 1 else backend.xp.concat(pieces, axis=0)
         host = [backend.to_host(piece) for piece in pieces]

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import Array, Backend, get_backend, owner_of
-from skdeepbm.estimators._base import CHUNK, PARTITION, SAMPLE, host_dtype
+from skdeepbm.backends import Array, Backend, get_backend
+from skdeepbm.estimators._base import PARTITION, SAMPLE, host_dtype
 from skdeepbm.estimators._dbm_model import DBMModelMixin
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._likelihood import LogPartitionMixin
+from skdeepbm.estimators._validation import known_entries
 from skdeepbm.evaluation.dbm_annealing import annealed_side, side_states
 from skdeepbm.evaluation.dbm_likelihood import dbm_bound
 from skdeepbm.evaluation.exact import enumerable_side
 from skdeepbm.models.dbm import DBM, FoldedDBM
 from skdeepbm.models.mean_field import settled_means
 from skdeepbm.sampling import first_states, layer_chain
-from skdeepbm.training import Rows
 
 
 class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
@@ -84,25 +84,13 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         check_is_fitted(self, self._fitted_names)
         check_count(self, "n_samples", n_samples)
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
-        if init is None:
-            backend = self._resolve_backend(fitted=True)
-            dbm = self._model(backend, host_dtype(np.asarray(self.intercepts_[0])))
-        else:
-            shape = tuple(getattr(init, "shape", None) or np.shape(init))
-            if shape != (n_samples, self._n_visible):
-                raise ValueError(
-                    f"init has shape {shape}, but sample of {type(self).__name__} needs "
-                    f"(n_samples, n_features) = ({n_samples}, {self._n_visible})."
-                )
-            backend, init, dbm = self._prepare(init)
+        backend, dbm, v = self._sampling_start(init, n_samples, self.intercepts_[0])
         dtype = host_dtype(dbm.weights[0])
         stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
         with backend.quiet():
-            if init is None:
+            if v is None:
                 silent = backend.zeros((n_samples, dbm.visible.size), dtype)
                 v = dbm.visible.sample(silent, stream)
-            else:
-                v = Rows(backend, init, dtype).part(0, n_samples)
             rows = [backend.empty((n_samples, units.size), dtype) for units in dbm.layers]
             odd, held = first_states(dbm, v, stream), None
             if top is not None:
@@ -148,29 +136,20 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         """
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
         backend, X, dbm = self._prepare(X)
-        if mask is not None:
-            owner = owner_of(mask)
-            mask = np.asarray(mask if owner is None else owner.to_host(mask), dtype=bool)
-            if mask.shape != tuple(X.shape):
-                raise ValueError(
-                    f"mask has shape {mask.shape}, but reconstruct of {type(self).__name__} needs "
-                    f"that of X, {tuple(X.shape)}: True where an entry is known."
-                )
-        xp, pieces = backend.xp, []
-        rows, size = Rows(backend, X, host_dtype(X)), max(1, CHUNK // self._width)
-        with backend.quiet():
-            for start in range(0, rows.n_rows, size):
-                given = rows.part(start, min(start + size, rows.n_rows))
-                v = given
-                if mask is not None:
-                    known = backend.asarray(mask[start : start + size])
-                    v = xp.where(known, given, dbm.visible.mean(xp.zeros_like(given)))
-                for _ in range(n_gibbs_steps):
-                    v = dbm.visible.mean(dbm.from_above(0, settled_means(dbm, v)[0]))
-                    v = v if mask is None else xp.where(known, given, v)
-                pieces.append(v)
-        found = pieces[0] if len(pieces) == 1 else xp.concat(pieces, axis=0)
-        return self._out(backend, X, found)
+        xp = backend.xp
+
+        def filled_in(given: Array, known: Array | None = None) -> Array:
+            v = given
+            if known is not None:
+                v = xp.where(known, given, dbm.visible.mean(xp.zeros_like(given)))
+            for _ in range(n_gibbs_steps):
+                v = dbm.visible.mean(dbm.from_above(0, settled_means(dbm, v)[0]))
+                v = v if known is None else xp.where(known, given, v)
+            return v
+
+        return self._apply_rows(
+            backend, X, host_dtype(X), filled_in, self._width, *known_entries(self, mask, X)
+        )
 
     # -- likelihoods ---------------------------------------------------------------------
 

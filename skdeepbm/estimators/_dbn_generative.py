@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import Array, owner_of
-from skdeepbm.estimators._base import CHUNK, PARTITION, SAMPLE, host_dtype
+from skdeepbm.backends import Array
+from skdeepbm.estimators._base import PARTITION, SAMPLE, host_dtype
 from skdeepbm.estimators._dbn_model import DBNModelMixin
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._labels import one_hot, rows_to_sample
+from skdeepbm.estimators._validation import known_entries
 from skdeepbm.evaluation.belief_bound import belief_bound
 from skdeepbm.evaluation.partition import LogPartition
-from skdeepbm.training import Rows
 
 # draws of the recognition distribution for each row's bound
 _BOUND_DRAWS = 20
@@ -145,30 +145,18 @@ class DBNGenerativeMixin(DBNModelMixin):
                 f"reconstruct of {type(self).__name__} is not defined for counts of words: use "
                 "sample, or the ReplicatedSoftmax in rbms_[0]."
             )
-        dtype = host_dtype(X)
-        if mask is not None:
-            owner = owner_of(mask)
-            mask = np.asarray(mask if owner is None else owner.to_host(mask), dtype=bool)
-            if mask.shape != tuple(X.shape):
-                raise ValueError(
-                    f"mask has shape {mask.shape}, but reconstruct of {type(self).__name__} needs "
-                    f"that of X, {tuple(X.shape)}: True where an entry is known."
-                )
         stream = None
         if n_gibbs_steps > 1:
             stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
-        rows = Rows(backend, X, dtype)
-        size, pieces = max(1, CHUNK // self._width), []
-        with backend.quiet():
-            for start in range(0, rows.n_rows, size):
-                v = rows.part(start, min(start + size, rows.n_rows))
-                if mask is None:
-                    pieces.append(net.reconstruct(v, n_gibbs_steps, stream))
-                else:
-                    known = backend.asarray(mask[start : start + size])
-                    pieces.append(net.fill_in(v, known, n_gibbs_steps, stream))
-        found = pieces[0] if len(pieces) == 1 else backend.xp.concat(pieces, axis=0)
-        return self._out(backend, X, found)
+
+        def filled_in(v: Array, known: Array | None = None) -> Array:
+            if known is None:
+                return net.reconstruct(v, n_gibbs_steps, stream)
+            return net.fill_in(v, known, n_gibbs_steps, stream)
+
+        return self._apply_rows(
+            backend, X, host_dtype(X), filled_in, self._width, *known_entries(self, mask, X)
+        )
 
     def log_partition(self, method: str = "auto", **options: Any) -> LogPartition:
         """Logarithm of the partition function of the top RBM, label units included.

@@ -13,7 +13,6 @@ from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.evaluation.ais import base_bias
 from skdeepbm.sampling import ParallelTempering, gibbs_chain
 from skdeepbm.sampling.tempering import spaced
-from skdeepbm.training import Rows
 
 # of sampling by tempering: levels, and runs of the pilot that finds where level 0 is
 _N_TEMPERATURES, _PILOT_RUNS = 10, 100
@@ -170,23 +169,11 @@ class GenerativeMixin(BoltzmannBase):
                 f"{method!r}."
             )
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
-        if init is None:
-            backend = self._resolve_backend(fitted=True)
-            model = self._model(backend, host_dtype(self.intercept_visible_))
-        else:
-            shape = tuple(getattr(init, "shape", None) or np.shape(init))
-            if shape != (n_samples, self._n_visible):
-                raise ValueError(
-                    f"init has shape {shape}, but sample of {type(self).__name__} needs "
-                    f"(n_samples, n_features) = ({n_samples}, {self._n_visible})."
-                )
-            backend, init, model = self._prepare(init)
+        backend, model, v = self._sampling_start(init, n_samples, self.intercept_visible_)
         stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
         dtype = host_dtype(model.weights)
-        if init is None:
+        if v is None:
             v = model.visible.sample(backend.zeros((n_samples, model.visible.size), dtype), stream)
-        else:
-            v = backend.xp.asarray(Rows(backend, init, dtype).part(0, n_samples), copy=True)
         h = model.hidden.sample(model.hidden_input(v), stream)
         h_mean = backend.empty((n_samples, model.hidden.size), dtype)
         if method == "gibbs":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import Array, Backend, owner_of
+from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._base import SAMPLE, BoltzmannBase, host_dtype
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._labels import one_hot, rows_to_sample
@@ -20,7 +20,6 @@ from skdeepbm.models.labels import (
 )
 from skdeepbm.models.rbm import RBM
 from skdeepbm.sampling import clamped_chain, gibbs_chain
-from skdeepbm.training import Rows
 
 
 class LabelGenerationMixin(BoltzmannBase):
@@ -182,7 +181,7 @@ class LabelGenerationMixin(BoltzmannBase):
         check_is_fitted(self, self._fitted_names)
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
         n_samples, codes = rows_to_sample(self, n_samples, labels)
-        backend, rbm, x = self._sampling_start(init, n_samples)
+        backend, rbm, x = self._sampling_start(init, n_samples, self.intercept_visible_)
         stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
         if x is None:
             features = feature_rbm(rbm).visible
@@ -206,18 +205,3 @@ class LabelGenerationMixin(BoltzmannBase):
         gibbs_chain(rbm, h, n_steps, stream, v, backend.empty(tuple(h.shape), dtype))
         n_features = x.shape[1]
         return v[:, :n_features], backend.to_host(v[:, n_features:]).argmax(axis=1)
-
-    def _sampling_start(self, init: Any, n_samples: int) -> tuple[Backend, RBM, Array | None]:
-        """Backend, model and the features to start from, if they are given."""
-        if init is None:
-            backend = self._resolve_backend(fitted=True)
-            return backend, self._model(backend, host_dtype(self.intercept_visible_)), None
-        shape = tuple(getattr(init, "shape", None) or np.shape(init))
-        if shape != (n_samples, self._n_visible):
-            raise ValueError(
-                f"init has shape {shape}, but sample of {type(self).__name__} needs "
-                f"(n_samples, n_features) = ({n_samples}, {self._n_visible})."
-            )
-        backend, init, rbm = self._prepare(init)
-        rows = Rows(backend, init, host_dtype(rbm.weights)).part(0, n_samples)
-        return backend, rbm, backend.xp.asarray(rows, copy=True)

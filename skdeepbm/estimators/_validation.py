@@ -199,6 +199,20 @@ def _warn_of_range(estimator: Any, X: Any, kind: type[Units]) -> None:
     )
 
 
+def known_entries(estimator: Any, mask: Any, X: Any) -> tuple[np.ndarray, ...]:
+    """The mask of `reconstruct`, on the host, as the only element; nothing where there is none."""
+    if mask is None:
+        return ()
+    owner = owner_of(mask)
+    known = np.asarray(mask if owner is None else owner.to_host(mask), dtype=bool)
+    if known.shape != tuple(X.shape):
+        raise ValueError(
+            f"mask has shape {known.shape}, but reconstruct of {type(estimator).__name__} needs "
+            f"that of X, {tuple(X.shape)}: True where an entry is known."
+        )
+    return (known,)
+
+
 def warn_of_constant_columns(estimator: Any, mean: np.ndarray, variance: np.ndarray) -> None:
     """Warn of columns from which Gaussian units cannot learn a variance."""
     constant = np.flatnonzero(constant_columns(mean, variance))

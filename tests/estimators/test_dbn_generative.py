@@ -255,7 +255,6 @@ def test_rows_in_parts(small, blobs, monkeypatch):
     model = fitted(small, blobs, None)
     mask = np.arange(6400).reshape(100, 64) % 3 > 0
     whole = model.reconstruct(small, mask), model.predict_proba(small), model.transform(small)
-    monkeypatch.setattr("skdeepbm.estimators._dbn_generative.CHUNK", 2000)
     monkeypatch.setattr("skdeepbm.estimators._base.CHUNK", 2000)
     parts = model.reconstruct(small, mask), model.predict_proba(small), model.transform(small)
     for a, b in zip(parts, whole, strict=True):
