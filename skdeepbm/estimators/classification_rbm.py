@@ -7,9 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from skdeepbm.backends import get_backend
+from skdeepbm.estimators._constraints import LABELS, NOT_NEGATIVE
 from skdeepbm.estimators._early_stopping import LABEL_CRITERIA
 from skdeepbm.estimators._label_generation import LabelGenerationMixin
 from skdeepbm.estimators._label_training import LabelTrainingMixin
@@ -294,11 +295,11 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
 
     _parameter_constraints: dict = {
         **_CONSTRAINTS,
+        **LABELS,
         "objective": [StrOptions({"hybrid", "discriminative", "generative"})],
-        "generative_weight": [Interval(Real, 0, None, closed="left")],
-        "bias_shift": [Interval(Real, 0, None, closed="left")],
+        "generative_weight": [NOT_NEGATIVE],
+        "bias_shift": [NOT_NEGATIVE],
         "unlabelled": [Integral, Real, str, None],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
         "early_stopping": [StrOptions(set(LABEL_CRITERIA)), None],
     }
 

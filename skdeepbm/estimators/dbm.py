@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, Self
 
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
+from skdeepbm.estimators._constraints import (
+    CHAINS,
+    COUNT_OR_ZERO,
+    LOOP,
+    NOT_NEGATIVE,
+    PENALTIES,
+    RUNNING,
+    VISIBLE,
+)
 from skdeepbm.estimators._dbm_generative import DBMGenerativeMixin
 from skdeepbm.estimators._dbm_inference import DBMInferenceMixin
 from skdeepbm.estimators._dbm_training import DBMTrainingMixin
 from skdeepbm.models.units import UNITS
 from skdeepbm.training.layer_phases import LAYER_PHASES
-from skdeepbm.training.optimizers import OPTIMIZERS
 
 
 class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
@@ -224,43 +231,21 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
     """
 
     _parameter_constraints: dict = {
+        **LOOP,
+        **PENALTIES,
+        **CHAINS,
+        **VISIBLE,
+        **RUNNING,
         "hidden_layer_sizes": ["array-like"],
-        "visible": [StrOptions({"bernoulli", "gaussian", "softmax"})],
-        "visible_groups": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
         "rbm": [object],
         "pretraining": ["boolean"],
         "transform_layers": [StrOptions({"top", "all"})],
-        "learning_rate": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, None, closed="neither"),
-            "array-like",
-            callable,
-        ],
-        "momentum": [Interval(Real, 0, 1, closed="left"), "array-like", callable],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "max_norm": [None, Interval(Real, 0, None, closed="neither")],
-        "norm_cost": [Interval(Real, 0, None, closed="left")],
-        "sparsity_target": [Interval(Real, 0, 1, closed="neither"), "array-like"],
-        "sparsity_cost": [Interval(Real, 0, None, closed="left")],
-        "sparsity_decay": [Interval(Real, 0, 1, closed="left")],
-        "centring": ["boolean"],
-        "centring_rate": [Interval(Real, 0, 1, closed="both")],
-        "variance_rate": [Interval(Real, 0, None, closed="left")],
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "norm_cost": [NOT_NEGATIVE],
+        "sparsity_target": [*PENALTIES["sparsity_target"], "array-like"],
+        "variance_rate": [NOT_NEGATIVE],
         "algorithm": [StrOptions(set(LAYER_PHASES))],
-        "n_chains": [None, Interval(Integral, 1, None, closed="left")],
-        "n_temperatures": [Interval(Integral, 2, None, closed="left")],
-        "n_gibbs_steps": [Interval(Integral, 1, None, closed="left"), "array-like", callable],
-        "max_mean_field_steps": [Interval(Integral, 0, None, closed="left")],
-        "mean_field_tol": [Interval(Real, 0, None, closed="left")],
-        "shuffle": ["boolean"],
-        "training_dtype": [StrOptions({"float32", "float64"}), None],
-        "backend": [str],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
+        "max_mean_field_steps": [COUNT_OR_ZERO],
+        "mean_field_tol": [NOT_NEGATIVE],
     }
 
     def __init__(

@@ -7,6 +7,7 @@ from typing import Any, Self
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 
+from skdeepbm.estimators._constraints import LABELS
 from skdeepbm.estimators._dbm_label_generative import DBMLabelGenerativeMixin
 from skdeepbm.estimators._dbm_label_inference import DBMLabelInferenceMixin
 from skdeepbm.estimators._dbm_label_training import DBMLabelTrainingMixin
@@ -265,10 +266,9 @@ class DBMClassifier(
 
     _parameter_constraints: dict = {
         **DBM._parameter_constraints,
+        **LABELS,
         "finetuning": [StrOptions({"backprop"}), Backprop, None],
         "inference": [StrOptions({"auto", "network", "bound", "mean_field", "exact"})],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "unlabelled": [object],
     }
 
     def __init__(

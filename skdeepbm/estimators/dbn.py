@@ -6,8 +6,9 @@ from numbers import Integral
 from typing import Any, Self
 
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
+from skdeepbm.estimators._constraints import COUNT, LABELS, RUNNING
 from skdeepbm.estimators._dbn_generative import DBNGenerativeMixin
 from skdeepbm.estimators._dbn_inference import DBNInferenceMixin
 from skdeepbm.estimators._dbn_training import FINETUNING, DBNTrainingMixin
@@ -147,19 +148,15 @@ class DBNClassifier(ClassifierMixin, DBNInferenceMixin, DBNGenerativeMixin, DBNT
     """
 
     _parameter_constraints: dict = {
-        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        **LABELS,
+        **RUNNING,
+        "hidden_layer_sizes": [COUNT, "array-like"],
         "rbm": [object],
         "pretraining": ["boolean"],
         "finetuning": [StrOptions(set(FINETUNING)), Backprop, WakeSleep, None],
         "inference": [StrOptions({"auto", "network", "free_energy", "gibbs"})],
-        "n_inference_steps": [Interval(Integral, 1, None, closed="left")],
+        "n_inference_steps": [COUNT],
         "transform_layer": [Integral],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "unlabelled": [object],
-        "backend": [str],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
     }
 
     def __init__(

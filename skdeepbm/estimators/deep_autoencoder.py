@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, Self
 
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from skdeepbm.estimators._autoencoder_coding import AutoencoderCodingMixin
 from skdeepbm.estimators._autoencoder_model import CODES
@@ -15,6 +14,7 @@ from skdeepbm.estimators._autoencoder_training import (
     INTERMEDIATE,
     AutoencoderTrainingMixin,
 )
+from skdeepbm.estimators._constraints import COUNT, NOT_NEGATIVE, PENALTIES, RUNNING
 from skdeepbm.estimators.finetuning import Backprop
 from skdeepbm.models.units import UNITS
 
@@ -159,20 +159,17 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
     """
 
     _parameter_constraints: dict = {
-        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        **RUNNING,
+        "hidden_layer_sizes": [COUNT, "array-like"],
         "pretrainer": [object],
         "pretraining": ["boolean"],
         "code": [StrOptions(set(CODES))],
-        "code_noise": [Interval(Real, 0, None, closed="left")],
+        "code_noise": [NOT_NEGATIVE],
         "sparsity": [StrOptions({"bottleneck", "all", "alternate"}), "array-like", None],
-        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
-        "sparsity_cost": [Interval(Real, 0, None, closed="left")],
+        "sparsity_target": PENALTIES["sparsity_target"],
+        "sparsity_cost": PENALTIES["sparsity_cost"],
         "intermediate_finetuning": [StrOptions(set(INTERMEDIATE)), Backprop, None],
         "finetuning": [StrOptions(set(FINETUNING)), Backprop, None],
-        "backend": [str],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
     }
 
     def __init__(

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
-_POSITIVE = Interval(Real, 0, None, closed="neither")
-_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
-_SHARE = Interval(Real, 0, 1, closed="left")
-_COUNT = Interval(Integral, 1, None, closed="left")
+from skdeepbm.estimators._constraints import (
+    AUTO,
+    CHAINS,
+    COUNT,
+    COUNT_OR_ZERO,
+    HELD_OUT,
+    LESS_THAN_ALL,
+    LOOP,
+    NOT_NEGATIVE,
+    PENALTIES,
+    PROBABILITY,
+    SHARE,
+)
 
 
 class Backprop(BaseEstimator):
@@ -95,23 +103,18 @@ class Backprop(BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        **LOOP,
+        **HELD_OUT,
         "optimizer": [StrOptions({"sgd", "nesterov", "adam", "lbfgs", "cg"})],
-        "learning_rate": [StrOptions({"auto"}), _POSITIVE, "array-like", callable],
-        "momentum": [_SHARE, "array-like", callable],
-        "weight_decay": [_NOT_NEGATIVE],
-        "max_norm": [None, _POSITIVE],
-        "batch_size": [StrOptions({"auto"}), _COUNT, None],
-        "n_top_iter": [Interval(Integral, 0, None, closed="left")],
-        "dropout": [_SHARE],
-        "input_dropout": [_SHARE],
-        "n_line_searches": [_COUNT],
-        "averaging": [Interval(Real, 0, 1, closed="both")],
+        "max_norm": PENALTIES["max_norm"],
+        "batch_size": [AUTO, COUNT, None],
+        "n_top_iter": [COUNT_OR_ZERO],
+        "dropout": [LESS_THAN_ALL],
+        "input_dropout": [LESS_THAN_ALL],
+        "n_line_searches": [COUNT],
+        "averaging": [SHARE],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [_COUNT],
-        "shuffle": ["boolean"],
-        "training_dtype": [StrOptions({"float32", "float64"}), None],
+        "validation_fraction": [PROBABILITY],
     }
 
     def __init__(
@@ -219,21 +222,15 @@ class WakeSleep(BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "n_iter": [Interval(Integral, 0, None, closed="left")],
-        "learning_rate": [StrOptions({"auto"}), _POSITIVE, "array-like", callable],
-        "momentum": [_SHARE, "array-like", callable],
-        "n_gibbs_steps": [_COUNT, "array-like", callable],
-        "recognition_rate": [_NOT_NEGATIVE],
-        "generative_rate": [_NOT_NEGATIVE],
-        "top_rate": [_NOT_NEGATIVE],
+        **LOOP,
+        "n_gibbs_steps": CHAINS["n_gibbs_steps"],
+        "recognition_rate": [NOT_NEGATIVE],
+        "generative_rate": [NOT_NEGATIVE],
+        "top_rate": [NOT_NEGATIVE],
         "update": [StrOptions({"mean", "sum"})],
-        "weight_decay": [_NOT_NEGATIVE],
         "persistent": ["boolean"],
-        "optimizer": [StrOptions({"sgd", "nesterov", "adam"})],
-        "batch_size": [StrOptions({"auto"}), _COUNT],
-        "averaging": [Interval(Real, 0, 1, closed="both")],
-        "shuffle": ["boolean"],
-        "training_dtype": [StrOptions({"float32", "float64"}), None],
+        "batch_size": [AUTO, COUNT],
+        "averaging": [SHARE],
     }
 
     def __init__(

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, Self
 
 import scipy.sparse as sp
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from skdeepbm.backends import Array, get_backend
 from skdeepbm.estimators._base import host_dtype
+from skdeepbm.estimators._constraints import (
+    AUTO,
+    CHAINS,
+    COUNT,
+    GROUPS,
+    HELD_OUT,
+    LOOP,
+    NOT_NEGATIVE,
+    PENALTIES,
+    RUNNING,
+    SHARE,
+    VISIBLE,
+)
 from skdeepbm.estimators._early_stopping import CRITERIA
 from skdeepbm.estimators._generative import GenerativeMixin
 from skdeepbm.estimators._likelihood import LikelihoodMixin
@@ -18,7 +30,6 @@ from skdeepbm.estimators._rbm_training import RBMTrainingMixin
 from skdeepbm.evaluation.exact import enumerable_side
 from skdeepbm.models.units import UNITS
 from skdeepbm.training.negative_phases import NEGATIVE_PHASES
-from skdeepbm.training.optimizers import OPTIMIZERS
 
 
 class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
@@ -266,52 +277,24 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
     _fitted_names = ("components_", "intercept_hidden_", "intercept_visible_")
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, None, closed="neither"),
-            "array-like",
-            callable,
-        ],
-        "momentum": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, 1, closed="left"),
-            "array-like",
-            callable,
-        ],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "l1_penalty": [Interval(Real, 0, None, closed="left")],
-        "max_norm": [None, Interval(Real, 0, None, closed="neither")],
-        "norm_cost": [Interval(Real, 0, None, closed="left")],
-        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
-        "sparsity_cost": [Interval(Real, 0, None, closed="left")],
-        "sparsity_decay": [Interval(Real, 0, 1, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        **LOOP,
+        **PENALTIES,
+        **CHAINS,
+        **VISIBLE,
+        **HELD_OUT,
+        **RUNNING,
+        "n_components": [COUNT],
+        "momentum": [AUTO, *LOOP["momentum"]],
+        "l1_penalty": [NOT_NEGATIVE],
+        "norm_cost": [NOT_NEGATIVE],
         "algorithm": [StrOptions(set(NEGATIVE_PHASES))],
         "visible_states": [StrOptions({"auto", "draw", "mean"})],
-        "n_gibbs_steps": [Interval(Integral, 1, None, closed="left"), "array-like", callable],
-        "n_chains": [None, Interval(Integral, 1, None, closed="left")],
-        "n_temperatures": [Interval(Integral, 2, None, closed="left")],
-        "fast_learning_rate": [None, Interval(Real, 0, None, closed="left")],
-        "fast_decay": [Interval(Real, 0, 1, closed="both")],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "fast_learning_rate": [None, NOT_NEGATIVE],
+        "fast_decay": [SHARE],
         "early_stopping": [StrOptions(set(CRITERIA)), None],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "visible": [StrOptions({"bernoulli", "gaussian", "softmax"})],
         "hidden": [StrOptions(set(UNITS))],
-        "visible_groups": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
-        "hidden_groups": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
-        "centring": ["boolean"],
-        "centring_rate": [Interval(Real, 0, 1, closed="both")],
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "variance_rate": [Interval(Real, 0, None, closed="left")],
-        "shuffle": ["boolean"],
-        "training_dtype": [StrOptions({"float32", "float64"}), None],
-        "backend": [str],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
+        "hidden_groups": GROUPS,
+        "variance_rate": [NOT_NEGATIVE],
     }
 
     def __init__(

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepbm.estimators._constraints import (
+    AUTO,
+    CHAINS,
+    COUNT,
+    COUNT_OR_ZERO,
+    LOOP,
+    NOT_NEGATIVE,
+    PENALTIES,
+    RUNNING,
+    SHARE,
+)
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._ranking import heaviest, names_of_features
 from skdeepbm.estimators._word_generation import WordGenerationMixin
 from skdeepbm.estimators._word_likelihood import WordLikelihoodMixin
 from skdeepbm.estimators._word_training import WordTrainingMixin
-from skdeepbm.training.optimizers import OPTIMIZERS
 from skdeepbm.training.word_phases import WORD_PHASES
 
 
@@ -222,39 +231,19 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
     _fitted_names = ("components_", "intercept_hidden_", "intercept_visible_")
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "n_hidden_words": [Interval(Integral, 0, None, closed="left")],
-        "n_mean_field_steps": [Interval(Integral, 0, None, closed="left"), "array-like", callable],
-        "learning_rate": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, None, closed="neither"),
-            "array-like",
-            callable,
-        ],
-        "momentum": [Interval(Real, 0, 1, closed="left"), "array-like", callable],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "l1_penalty": [Interval(Real, 0, None, closed="left")],
-        "max_norm": [None, Interval(Real, 0, None, closed="neither")],
-        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
-        "sparsity_cost": [Interval(Real, 0, None, closed="left")],
-        "sparsity_decay": [Interval(Real, 0, 1, closed="left")],
-        "length_power": [Interval(Real, 0, 1, closed="both")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "n_iter": [Interval(Integral, 0, None, closed="left")],
-        "averaging": [Interval(Real, 0, 1, closed="both")],
+        **LOOP,
+        **PENALTIES,
+        **CHAINS,
+        **RUNNING,
+        "n_components": [COUNT],
+        "n_hidden_words": [COUNT_OR_ZERO],
+        "n_mean_field_steps": [COUNT_OR_ZERO, "array-like", callable],
+        "l1_penalty": [NOT_NEGATIVE],
+        "length_power": [SHARE],
+        "batch_size": [AUTO, *LOOP["batch_size"]],
+        "averaging": [SHARE],
         "algorithm": [StrOptions(set(WORD_PHASES))],
-        "n_gibbs_steps": [Interval(Integral, 1, None, closed="left"), "array-like", callable],
-        "n_chains": [None, Interval(Integral, 1, None, closed="left")],
-        "n_temperatures": [Interval(Integral, 0, None, closed="left")],
-        "centring": ["boolean"],
-        "centring_rate": [Interval(Real, 0, 1, closed="both")],
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "shuffle": ["boolean"],
-        "training_dtype": [StrOptions({"float32", "float64"}), None],
-        "backend": [str],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
+        "n_temperatures": [COUNT_OR_ZERO],
     }
 
     def __init__(

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, Self
 
 import scipy.sparse as sp
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from skdeepbm.backends import Counts
 from skdeepbm.estimators._base import host_dtype
+from skdeepbm.estimators._constraints import (
+    COUNT,
+    GROUPS,
+    HELD_OUT,
+    LOOP,
+    NOT_NEGATIVE,
+    PENALTIES,
+    RUNNING,
+)
 from skdeepbm.estimators._shallow_training import ShallowTrainingMixin
 from skdeepbm.training.corruption import CORRUPTIONS
-from skdeepbm.training.optimizers import OPTIMIZERS
 
 
 class ShallowAutoencoder(ShallowTrainingMixin):
@@ -203,38 +210,19 @@ class ShallowAutoencoder(ShallowTrainingMixin):
     _fitted_names = ("components_", "intercept_hidden_", "intercept_visible_")
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        **LOOP,
+        **PENALTIES,
+        **HELD_OUT,
+        **RUNNING,
+        "n_components": [COUNT],
         "visible": [StrOptions({"bernoulli", "gaussian", "softmax", "multinomial"})],
         "hidden": [StrOptions({"bernoulli", "gaussian", "relu"})],
-        "visible_groups": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
+        "visible_groups": GROUPS,
         "tied_weights": ["boolean"],
         "corruption": [None, StrOptions(set(CORRUPTIONS))],
-        "corruption_level": [Interval(Real, 0, None, closed="left")],
-        "contraction_cost": [Interval(Real, 0, None, closed="left")],
-        "learning_rate": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, None, closed="neither"),
-            "array-like",
-            callable,
-        ],
-        "momentum": [Interval(Real, 0, 1, closed="left"), "array-like", callable],
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "max_norm": [None, Interval(Real, 0, None, closed="neither")],
-        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
-        "sparsity_cost": [Interval(Real, 0, None, closed="left")],
-        "sparsity_decay": [Interval(Real, 0, 1, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_iter": [Interval(Integral, 0, None, closed="left")],
-        "shuffle": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "corruption_level": [NOT_NEGATIVE],
+        "contraction_cost": [NOT_NEGATIVE],
         "early_stopping": [StrOptions({"loss", "squared_error"}), None],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "training_dtype": [StrOptions({"float32", "float64"}), None],
-        "backend": [str],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
     }
 
     def __init__(
