@@ -10,7 +10,6 @@ from sklearn.base import clone
 
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import BoltzmannBase, host_dtype, put
-from skdeepbm.estimators._counts import check_counts
 from skdeepbm.estimators._layers import (
     check_kinds,
     default_template,
@@ -22,12 +21,10 @@ from skdeepbm.estimators._layers import (
     units_of,
     visible_kind,
 )
-from skdeepbm.estimators._validation import check_data, repair_range
 from skdeepbm.estimators.rbm import RBMTransformer
 from skdeepbm.estimators.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.estimators.shallow_autoencoder import ShallowAutoencoder
 from skdeepbm.models.network import Layer, Network
-from skdeepbm.models.units import UNITS
 
 PRETRAINERS = (RBMTransformer, ShallowAutoencoder, ReplicatedSoftmax)
 
@@ -124,22 +121,13 @@ class AutoencoderModelMixin(BoltzmannBase):
         return found
 
     @property
-    def visible(self) -> str:  # type: ignore[override]
+    def visible(self) -> str:
         """Kind of the visible units: that of the first template."""
         return visible_kind(self._given_templates()[0])
 
     @property
     def _n_visible(self) -> int:
         return int(np.shape(self.coefs_[0])[0])
-
-    # -- rows ----------------------------------------------------------------------------
-
-    def _check_rows(self, X: Any, backend: Backend, warn: bool, reset: bool = False) -> Any:
-        if self.visible == "multinomial":
-            return check_counts(self, X, backend, reset=reset, warn=warn)
-        kind = UNITS[self.visible]
-        X = check_data(self, X, backend, reset=reset, sparse=kind.sparse)
-        return repair_range(self, X, kind, warn=warn)[0]
 
     # -- networks ------------------------------------------------------------------------
 

@@ -19,7 +19,8 @@ from skdeepbm.estimators._layers import (
     units_of,
     upward_arrays,
 )
-from skdeepbm.estimators._stage import Stage
+from skdeepbm.estimators._rows import check_rows
+from skdeepbm.estimators._stage import begin_deep_fit
 from skdeepbm.estimators.finetuning import Backprop
 from skdeepbm.models.network import Network
 from skdeepbm.training.start import column_moments, glorot_weights
@@ -51,10 +52,7 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
         # layer-wise training changes nothing here until all layers are there
         with self._untouched_if_bad():
             X = self._check(backend, X, going_on, None)
-            context = self._init_callback_context(max_subtasks=None)
-            stage = Stage(self, backend, context, going_on, has_epochs=False)
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            stage.take_seed()
+            context, _ = begin_deep_fit(self, backend, X, y, going_on)
             if not going_on:
                 self._grow(backend, X, context)
         settings = self._settings(self.finetuning, FINETUNING)
@@ -83,9 +81,8 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
         self._validate_params()
         self._layers()
         # parameters that somebody set by hand come without a number of features
-        X = self._check_rows(
-            X, backend, warn=True, reset=not (going_on and hasattr(self, "n_features_in_"))
-        )
+        reset = not (going_on and hasattr(self, "n_features_in_"))
+        X = check_rows(self, X, backend, reset=reset)
         if going_on:
             self._check_going_on(X)
         if not going_on or not hasattr(self, "_entropy"):

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepbm.backends import Array, Backend, get_backend, owner_of, resolve_backend
-from skdeepbm.estimators._validation import check_data, repair_range
+from skdeepbm.estimators._rows import check_rows, kind_of_rows
 from skdeepbm.models.units import UNITS
 from skdeepbm.training import Rows
 
@@ -51,7 +51,6 @@ class BoltzmannBase(
     _doc_link_template = "../generated/skdeepbm.{estimator_name}.html"
 
     backend: str
-    visible: str
     random_state: Any
     _fitted_names: tuple[str, ...]
     #: fitted arrays that are not always there
@@ -116,7 +115,7 @@ class BoltzmannBase(
         """Backend, validated rows and model for a method that evaluates ``X``."""
         check_is_fitted(self, self._fitted_names)
         backend = self._resolve_backend(X, fitted=True)
-        X = self._check_rows(X, backend, warn)
+        X = check_rows(self, X, backend, warn=warn)
         if not hasattr(self, "n_features_in_"):
             self._check_width(X)
         return backend, X, self._model(backend, host_dtype(X))
@@ -133,12 +132,6 @@ class BoltzmannBase(
         """What makes a fitted copy for callbacks."""
         names = (*self._fitted_names, "n_features_in_", *self._other_names)
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
-
-    def _check_rows(self, X: Any, backend: Backend, warn: bool) -> Any:
-        """Validated rows, with the features of the fitted model."""
-        kind = UNITS[self.visible]
-        X = check_data(self, X, backend, reset=False, sparse=kind.sparse)
-        return repair_range(self, X, kind, warn=warn)[0]
 
     def _prepare_hidden(self, X: Any, n_units: int | None = None) -> tuple[Backend, Any, Any]:
         """Backend, validated hidden values and model for a method that goes down from them.
@@ -241,3 +234,13 @@ class BoltzmannBase(
     def _out(backend: Backend, X: Any, value: Array) -> Any:
         """A result of ``backend`` on the host, unless ``X`` is an array of ``backend``."""
         return value if owner_of(X) is backend else backend.to_host(value)
+
+    # -- scikit-learn --------------------------------------------------------------------
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        kind = kind_of_rows(self)
+        tags.input_tags.sparse = kind not in UNITS or UNITS[kind].sparse
+        tags.input_tags.positive_only = kind == "multinomial"
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import Array, Backend, get_backend
+from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import PARTITION, SAMPLE, host_dtype
 from skdeepbm.estimators._dbm_model import DBMModelMixin
 from skdeepbm.estimators._hyperparameters import check_count
@@ -15,7 +15,6 @@ from skdeepbm.estimators._likelihood import LogPartitionMixin
 from skdeepbm.estimators._validation import known_entries
 from skdeepbm.evaluation.dbm_annealing import annealed_side, side_states
 from skdeepbm.evaluation.dbm_likelihood import dbm_bound
-from skdeepbm.evaluation.exact import enumerable_side
 from skdeepbm.models.dbm import DBM, FoldedDBM
 from skdeepbm.models.mean_field import settled_means
 from skdeepbm.sampling import first_states, layer_chain
@@ -152,10 +151,6 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         )
 
     # -- likelihoods ---------------------------------------------------------------------
-
-    def _is_enumerable(self) -> bool:
-        model = self._two_sided(get_backend("numpy"), np.dtype(np.float64))
-        return enumerable_side(model) is not None
 
     def _two_sided(self, backend: Backend, dtype: Any) -> FoldedDBM:
         return annealed_side(self._model(backend, dtype))

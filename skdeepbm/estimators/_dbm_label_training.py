@@ -10,22 +10,23 @@ from sklearn.utils.validation import check_consistent_length
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._dbm_label_model import DBMLabelModelMixin
 from skdeepbm.estimators._dbm_label_runs import LabelledDBMRun, UnrolledRun
-from skdeepbm.estimators._dbm_training import DBMTrainingMixin
+from skdeepbm.estimators._dbm_start import DBMStartMixin
 from skdeepbm.estimators._finetuning_settings import check_finetuning
 from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.estimators._labels import (
+    class_shares,
     classes_of_partial_fit,
     encode_labels,
     replicated_rows,
     taken_rows,
 )
 from skdeepbm.estimators._layers import default_template
-from skdeepbm.estimators._stage import Stage
+from skdeepbm.estimators._stage import begin_deep_fit
 from skdeepbm.estimators.finetuning import Backprop
 from skdeepbm.models.units import SoftmaxUnits
 
 
-class DBMLabelTrainingMixin(DBMLabelModelMixin, DBMTrainingMixin):
+class DBMLabelTrainingMixin(DBMLabelModelMixin, DBMStartMixin):
     """Greedy layers, joint training with the labels, then backpropagation of a network."""
 
     finetuning: Any
@@ -52,10 +53,7 @@ class DBMLabelTrainingMixin(DBMLabelModelMixin, DBMTrainingMixin):
             rows, codes = taken_rows(backend, X, codes, index)
             n_epochs = None if settings is None else settings.n_iter
             check_finetuning(self, settings, rows, codes, self._epoch(), n_epochs)
-            context = self._init_callback_context(max_subtasks=None)
-            stage = Stage(self, backend, context, going_on, False, sample_weight)
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            stage.take_seed()
+            context, _ = begin_deep_fit(self, backend, X, y, going_on, sample_weight)
             if not going_on:
                 self._grow(backend, rows, context)
                 self._add_label(classes, codes)
@@ -74,7 +72,7 @@ class DBMLabelTrainingMixin(DBMLabelModelMixin, DBMTrainingMixin):
             variance = getattr(self, "_data_variance", 0.0)
             warn_of_base_rate(self, run.entries, variance, int(codes.size))
 
-    def _partial_fit(self, X: Any, y: Any, classes: Any) -> None:  # type: ignore[override]
+    def _partial_fit(self, X: Any, y: Any, classes: Any) -> None:
         going_on = hasattr(self, "coefs_")
         classes = classes_of_partial_fit(self, classes, going_on)
         backend, settings = self._resolve_backend(X), self._settings()
@@ -119,7 +117,7 @@ class DBMLabelTrainingMixin(DBMLabelModelMixin, DBMTrainingMixin):
 
     def _add_label(self, classes: np.ndarray, codes: np.ndarray) -> None:
         """A label that the other layers know nothing of yet, its bias at the shares of classes."""
-        dtype, shares = self.coefs_[0].dtype, _shares(codes, classes.size)
+        dtype, shares = self.coefs_[0].dtype, class_shares(codes, classes.size)
         self.classes_ = classes
         self.label_coef_ = np.zeros((self._sizes()[-1], classes.size), dtype)
         self.label_intercept_ = SoftmaxUnits.initial_bias(shares, shares, None).astype(dtype)
@@ -135,14 +133,6 @@ class DBMLabelTrainingMixin(DBMLabelModelMixin, DBMTrainingMixin):
         """The network that the machine is the start of, unless there is one already."""
         if self._has_network:
             return
-        shares = _shares(codes, len(self.classes_))
+        shares = class_shares(codes, len(self.classes_))
         self.network_coefs_, self.network_intercepts_ = self._unrolled(shares)
         self._tuning, self.history_, self.n_iter_ = None, {}, 0
-
-
-def _shares(codes: np.ndarray, n_classes: int) -> np.ndarray:
-    """Share of each class among the labels; equal ones without any."""
-    known = codes[codes >= 0]
-    if not known.size:
-        return np.full(n_classes, 1 / n_classes)
-    return np.bincount(known, minlength=n_classes) / known.size

@@ -19,6 +19,7 @@ class DBMModelMixin(BoltzmannBase):
     """From the fitted arrays to models on a backend; layer 0 is the visible one."""
 
     hidden_layer_sizes: Any
+    visible: str
     visible_groups: Any
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
@@ -63,7 +64,7 @@ class DBMModelMixin(BoltzmannBase):
                 "layers and intercepts_ (n_l,) for every layer."
             )
 
-    def _check_going_on(self, X: Any) -> None:
+    def _check_going_on(self) -> None:
         """Raise unless the public arrays are what training can go on from."""
         self._check_shapes()
         name, sizes = type(self).__name__, self._sizes()
@@ -73,7 +74,6 @@ class DBMModelMixin(BoltzmannBase):
                 f"{self.hidden_layer_sizes!r}. Set it to their numbers, or fit anew with "
                 "warm_start=False."
             )
-        self._check_width(X)
 
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> DBM:
         self._check_shapes()

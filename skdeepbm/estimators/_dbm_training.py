@@ -2,54 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-import numpy as np
-
-from skdeepbm.backends import Backend
-from skdeepbm.estimators._base import host_dtype
-from skdeepbm.estimators._dbm_layers import (
-    dbm_layer_sizes,
-    dbm_templates,
-    deep_arrays,
-    default_layer,
-)
-from skdeepbm.estimators._dbm_model import DBMModelMixin
 from skdeepbm.estimators._dbm_run import DBMRun
+from skdeepbm.estimators._dbm_start import DBMStartMixin
 from skdeepbm.estimators._fitting import warn_of_base_rate
-from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
-from skdeepbm.estimators._layers import fit_layer, make_layers
-from skdeepbm.estimators._stage import Stage
-from skdeepbm.estimators._validation import (
-    check_data,
-    repair_range,
-    warn_of_constant_columns,
-    warn_of_groups,
-)
-from skdeepbm.exceptions import DataRangeWarning
-from skdeepbm.models.units import UNITS
-from skdeepbm.training.dbm_start import initial_layers
-from skdeepbm.training.start import column_moments
+from skdeepbm.estimators._stage import begin_deep_fit
 
 
-class DBMTrainingMixin(DBMModelMixin):
+class DBMTrainingMixin(DBMStartMixin):
     """The order of things: RBMs from the bottom up, then the machine as a whole."""
-
-    rbm: Any
-    sparsity_target: Any
-    pretraining: bool
-    n_iter: int
-    warm_start: bool
-    rbms_: list[Any]
-    n_iter_: int
-    history_: dict[str, np.ndarray]
-    _entropy: Any
-    _training: Any
-    _data_variance: float
-    _set_by_checks = (*DBMModelMixin._set_by_checks, "_entropy")
-    #: template of layers where none is given
-    _default_layer = staticmethod(default_layer)
 
     def _fit(self, X: Any, y: Any) -> None:
         backend = self._resolve_backend(X)
@@ -57,10 +19,7 @@ class DBMTrainingMixin(DBMModelMixin):
         # greedy training changes nothing here until all layers are there
         with self._untouched_if_bad():
             X = self._check(backend, X, going_on, self.n_iter)
-            context = self._init_callback_context(max_subtasks=None)
-            stage = Stage(self, backend, context, going_on, has_epochs=False)
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            stage.take_seed()
+            context, _ = begin_deep_fit(self, backend, X, y, going_on)
             if not going_on:
                 self._grow(backend, X, context)
         run = DBMRun(self, backend, X, self.n_iter)
@@ -79,80 +38,3 @@ class DBMTrainingMixin(DBMModelMixin):
             if not going_on:
                 self._grow(backend, X, self._init_callback_context(max_subtasks=None))
         DBMRun(self, backend, X, None).step()
-
-    # -- what is checked before anything changes -----------------------------------------
-
-    def _check(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
-        """Validated rows; hyper-parameters and, if training goes on, the public arrays too."""
-        # scikit-learn passes over them in a later `partial_fit`
-        self._validate_params()
-        self._check_targets()
-        for template in dbm_templates(self):
-            template._validate_params()
-        # parameters that somebody set by hand come without a number of features
-        reset = not (going_on and hasattr(self, "n_features_in_"))
-        kind = UNITS[self.visible]
-        X = check_data(self, X, backend, reset=reset, sparse=kind.sparse)
-        if going_on:
-            self._check_going_on(X)
-        groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
-        X, was_outside = repair_range(self, X, kind)
-        if kind.kind == "softmax" and not was_outside:
-            warn_of_groups(self, X, groups)
-        state = getattr(self, "_training", None) if going_on else None
-        check_schedules(self, state.epoch if state else 0, n_epochs)
-        if not going_on or not hasattr(self, "_entropy"):
-            self._entropy = self._seed().entropy
-        return X
-
-    def _check_targets(self) -> None:
-        target: Any = self.sparsity_target
-        if np.ndim(target) == 0:
-            return
-        n_layers = len(dbm_layer_sizes(self))
-        found = np.asarray(target, dtype=np.float64)
-        if found.shape != (n_layers,) or not ((found > 0) & (found < 1)).all():
-            raise ValueError(
-                f"sparsity_target={target!r} of {type(self).__name__} must be a number between 0 "
-                f"and 1, or one for each of its {n_layers} hidden layers."
-            )
-
-    # -- where joint training starts -----------------------------------------------------
-
-    def _grow(self, backend: Backend, X: Any, context: Any) -> None:
-        """Set the public arrays that joint training starts from."""
-        mean, variance = column_moments(backend, X)
-        if UNITS[self.visible].has_variance:
-            warn_of_constant_columns(self, mean, variance)
-        layers = []
-        if self.pretraining:
-            layers = self._greedy_layers(X, context)
-            weights, biases, log_variance = deep_arrays(layers)
-        else:
-            groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
-            rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(self._entropy)))
-            weights, biases, log_variance = initial_layers(
-                self.visible, dbm_layer_sizes(self), mean, variance, groups, rng
-            )
-        dtype = host_dtype(X)
-        self.__dict__.pop("log_variance_visible_", None)
-        self.coefs_ = [np.ascontiguousarray(w, dtype=dtype) for w in weights]
-        self.intercepts_ = [np.array(b, dtype=dtype) for b in biases]
-        if log_variance is not None:
-            self.log_variance_visible_ = np.array(log_variance, dtype=dtype)
-        self.rbms_, self._training = layers, None
-        self._data_variance = float(variance.mean())
-        self.history_, self.n_iter_, self._fit_backend = {}, 0, backend.name
-
-    def _greedy_layers(self, X: Any, context: Any) -> list[Any]:
-        """Fitted layers, from the bottom to the top."""
-        seed = None if self.random_state is None else np.random.SeedSequence(self._entropy)
-        layers, rows = make_layers(self, seed, dbm_templates(self)), X
-        for place, layer in enumerate(layers):
-            with warnings.catch_warnings():
-                # it has been said in the name of this estimator
-                warnings.simplefilter("ignore", DataRangeWarning)
-                fit_layer(layer, place, rows, context, self)
-                if place + 1 < len(layers):
-                    rows = layer.transform(rows)
-        return layers

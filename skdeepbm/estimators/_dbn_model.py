@@ -8,7 +8,6 @@ import numpy as np
 
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import BoltzmannBase, host_dtype, put
-from skdeepbm.estimators._counts import check_counts
 from skdeepbm.estimators._layers import (
     hidden_units,
     layer_sizes,
@@ -16,10 +15,9 @@ from skdeepbm.estimators._layers import (
     upward_arrays,
     visible_kind,
 )
-from skdeepbm.estimators._validation import check_data, repair_range
 from skdeepbm.models.belief_net import BeliefNet
 from skdeepbm.models.network import Layer, Network
-from skdeepbm.models.units import UNITS, SoftmaxUnits
+from skdeepbm.models.units import SoftmaxUnits
 
 
 class DBNModelMixin(BoltzmannBase):
@@ -43,7 +41,7 @@ class DBNModelMixin(BoltzmannBase):
     _other_names = ("recognition_coefs_", "recognition_intercepts_")
 
     @property
-    def visible(self) -> str:  # type: ignore[override]
+    def visible(self) -> str:
         """Kind of the visible units: that of the first template."""
         return visible_kind(layer_templates(self, len(layer_sizes(self)))[0])
 
@@ -55,13 +53,6 @@ class DBNModelMixin(BoltzmannBase):
     def _is_classifier_network(self) -> bool:
         """Whether the upward pass ends in the classes."""
         return len(self.coefs_) > len(self.rbms_)
-
-    def _check_rows(self, X: Any, backend: Backend, warn: bool, reset: bool = False) -> Any:
-        if self.visible == "multinomial":
-            return check_counts(self, X, backend, reset=reset, warn=warn)
-        kind = UNITS[self.visible]
-        X = check_data(self, X, backend, reset=reset, sparse=kind.sparse)
-        return repair_range(self, X, kind, warn=warn)[0]
 
     def _check_shapes(self) -> None:
         """Raise unless the public arrays, which anybody may set, fit together."""

@@ -19,7 +19,8 @@ from skdeepbm.estimators._labels import (
     taken_rows,
 )
 from skdeepbm.estimators._layers import layer_sizes
-from skdeepbm.estimators._stage import Stage
+from skdeepbm.estimators._rows import check_rows
+from skdeepbm.estimators._stage import begin_deep_fit
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
 
 FINETUNING = {"backprop": Backprop, "wake-sleep": WakeSleep}
@@ -48,10 +49,8 @@ class DBNTrainingMixin(DBNLayersMixin):
             rows, codes = taken_rows(backend, X, codes, index)
             n_epochs = None if settings is None else settings.n_iter
             check_finetuning(self, settings, rows, codes, self._epoch(settings), n_epochs)
-            context = self._init_callback_context(max_subtasks=None)
-            stage = Stage(self, backend, context, going_on, False, sample_weight)
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            if stage.take_seed():
+            context, has_seed = begin_deep_fit(self, backend, X, y, going_on, sample_weight)
+            if has_seed:
                 layers = self._layers()
             if not going_on or settings is None:
                 if going_on:
@@ -89,7 +88,7 @@ class DBNTrainingMixin(DBNLayersMixin):
         """Validated rows, codes of their classes, the classes, and unfitted layers."""
         # parameters that somebody set by hand come without a number of features
         reset = not (going_on and hasattr(self, "n_features_in_"))
-        X = self._check_rows(X, backend, warn=True, reset=reset)
+        X = check_rows(self, X, backend, reset=reset)
         classes, codes = encode_labels(self, y, classes)
         check_consistent_length(X, codes)
         if going_on:

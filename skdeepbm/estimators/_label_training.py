@@ -11,7 +11,13 @@ from sklearn.utils.validation import check_consistent_length
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import host_dtype
 from skdeepbm.estimators._early_stopping import Entry, Rises
-from skdeepbm.estimators._labels import LabelledData, encode_labels, replicated_rows
+from skdeepbm.estimators._labels import (
+    LabelledData,
+    class_shares,
+    encode_labels,
+    known_classes,
+    replicated_rows,
+)
 from skdeepbm.estimators._rbm_training import RBMTrainingMixin
 from skdeepbm.models import RBM
 from skdeepbm.models.units import JointUnits, SoftmaxUnits
@@ -91,12 +97,7 @@ class LabelTrainingMixin(RBMTrainingMixin):
         """Validated rows and labels; ``in_order`` keeps the rows as they come."""
         X = self._check_training(backend, X, going_on, n_epochs)
         if going_on:
-            if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-                raise ValueError(
-                    f"`classes={classes!r}` of {type(self).__name__} is not the same as on the "
-                    f"last call, where it was {self.classes_!r}."
-                )
-            classes = self.classes_
+            classes = known_classes(self, classes)
         classes, codes = encode_labels(self, y, classes)
         check_consistent_length(codes, np.broadcast_to(0, X.shape[0]))
         canonical = self.shuffle and not in_order
@@ -141,10 +142,7 @@ class LabelTrainingMixin(RBMTrainingMixin):
     ) -> None:
         super()._start(backend, data.X, n_batches, data.index)
         self.classes_, n_classes = data.classes, data.classes.size
-        known = data.codes[data.codes >= 0]
-        share = np.bincount(known, minlength=n_classes) / max(known.size, 1)
-        if not known.size:
-            share[:] = 1 / n_classes
+        share = class_shares(data.codes, n_classes)
         seed = np.random.SeedSequence(self._entropy, spawn_key=(_LABELS,))
         rng = np.random.Generator(np.random.SFC64(seed))
         weights = rng.normal(0.0, 0.01, (n_classes, self.n_components))

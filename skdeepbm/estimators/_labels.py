@@ -132,14 +132,17 @@ def classes_of_partial_fit(estimator: Any, classes: Any, going_on: bool) -> Any:
             "which does not see all labels. Pass a dict, for example of "
             "sklearn.utils.class_weight.compute_class_weight."
         )
-    if not going_on:
-        return classes
+    return known_classes(estimator, classes) if going_on else classes
+
+
+def known_classes(estimator: Any, classes: Any) -> np.ndarray:
+    """The classes of a fitted estimator, which ``classes`` must be if they are not None."""
     if classes is not None and not np.array_equal(np.unique(classes), estimator.classes_):
         raise ValueError(
-            f"`classes={classes!r}` of {name} is not the same as on the last call, where it was "
-            f"{estimator.classes_!r}."
+            f"`classes={classes!r}` of {type(estimator).__name__} is not the same as on the last "
+            f"call, where it was {estimator.classes_!r}."
         )
-    return estimator.classes_
+    return np.asarray(estimator.classes_)
 
 
 def taken_rows(
@@ -149,6 +152,14 @@ def taken_rows(
     if index is None:
         return X, codes
     return backend.take_rows(X, index) if owner_of(X) is backend else X[index], codes[index]
+
+
+def class_shares(codes: np.ndarray, n_classes: int) -> np.ndarray:
+    """Share of each class among the labels; equal ones without any."""
+    known = codes[codes >= 0]
+    if not known.size:
+        return np.full(n_classes, 1 / n_classes)
+    return np.bincount(known, minlength=n_classes) / known.size
 
 
 def one_hot(codes: np.ndarray, n_classes: int, dtype: Any) -> np.ndarray:

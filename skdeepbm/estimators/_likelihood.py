@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import Array, Backend
+from skdeepbm.backends import Array, Backend, get_backend
 from skdeepbm.estimators._base import BoltzmannBase
+from skdeepbm.evaluation.exact import enumerable_side
 from skdeepbm.evaluation.partition import (
     LogPartition,
     cached_log_partition,
@@ -55,9 +56,10 @@ class LogPartitionMixin(BoltzmannBase):
 
     hidden: str
 
-    @abstractmethod
     def _is_enumerable(self) -> bool:
-        """Whether one layer has few enough states."""
+        """Whether one side has few enough states."""
+        model = self._two_sided(get_backend("numpy"), np.dtype(np.float64))
+        return enumerable_side(model) is not None
 
     def _two_sided(self, backend: Backend, dtype: Any) -> Any:
         """The model in the form that enumeration and annealing take."""

@@ -13,13 +13,9 @@ from skdeepbm.estimators._base import TRAINING, host_dtype, put
 from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._likelihood import has_pseudo_likelihood
+from skdeepbm.estimators._rows import check_training_rows
 from skdeepbm.estimators._training import TrainingMixin
-from skdeepbm.estimators._validation import (
-    check_data,
-    repair_range,
-    warn_of_constant_columns,
-    warn_of_groups,
-)
+from skdeepbm.estimators._validation import warn_of_constant_columns
 from skdeepbm.evaluation.pseudo_likelihood import pseudo_log_likelihood
 from skdeepbm.models import RBM
 from skdeepbm.models.units import UNITS
@@ -32,6 +28,8 @@ from skdeepbm.training.start import column_moments, initial_parameters
 
 class RBMTrainingMixin(TrainingMixin):
     """What training an RBM needs besides the order of things."""
+
+    visible: str
 
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> RBM:
         self._check_shapes()
@@ -74,18 +72,8 @@ class RBMTrainingMixin(TrainingMixin):
             self._check_early_stopping()
         going_on_state = getattr(self, "_training", None) if going_on else None
         check_schedules(self, going_on_state.epoch if going_on_state else 0, n_epochs)
-        kind = UNITS[self.visible]
-        # parameters that somebody set by hand come without a number of features
-        reset = not (going_on and hasattr(self, "n_features_in_"))
-        X = check_data(self, X, backend, reset=reset, sparse=kind.sparse)
-        if going_on:
-            self._check_width(X)
-        groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
         check_groups(self, self.hidden_groups, self.n_components, "hidden_groups")
-        X, was_outside = repair_range(self, X, kind)
-        if kind.kind == "softmax" and not was_outside:
-            warn_of_groups(self, X, groups)
-        return X
+        return check_training_rows(self, X, backend, going_on)
 
     def _check_early_stopping(self) -> None:
         name = type(self).__name__

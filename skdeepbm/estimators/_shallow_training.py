@@ -7,16 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import TRAINING, host_dtype, put
-from skdeepbm.estimators._counts import check_counts, word_shares
+from skdeepbm.estimators._counts import check_any_words, document_lengths, word_shares
 from skdeepbm.estimators._early_stopping import Entry, Rises
 from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
+from skdeepbm.estimators._rows import check_training_rows
 from skdeepbm.estimators._training import TrainingMixin
-from skdeepbm.estimators._validation import check_data, repair_range, warn_of_groups
 from skdeepbm.models.autoencoder import Autoencoder
 from skdeepbm.models.network import Layer
 from skdeepbm.models.units import UNITS, MultinomialUnits, Units
@@ -31,6 +30,7 @@ _ADAM_RATE = 0.003
 class ShallowTrainingMixin(TrainingMixin):
     """What training an autoencoder needs besides the order of things."""
 
+    visible: str
     hidden: str
     visible_groups: Any
     tied_weights: bool
@@ -99,11 +99,6 @@ class ShallowTrainingMixin(TrainingMixin):
 
     # -- data ----------------------------------------------------------------------------
 
-    def _check_rows(self, X: Any, backend: Backend, warn: bool) -> Any:
-        if self.visible == "multinomial":
-            return check_counts(self, X, backend, reset=False, warn=warn)
-        return super()._check_rows(X, backend, warn)
-
     def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
         """Hyper-parameters and data, checked before anything of the estimator changes."""
         self._check_corruption()
@@ -116,25 +111,9 @@ class ShallowTrainingMixin(TrainingMixin):
             self._check_going_on()
         state = getattr(self, "_training", None) if going_on else None
         check_schedules(self, state.epoch if state else 0, n_epochs)
-        # parameters that somebody set by hand come without a number of features
-        reset = not (going_on and hasattr(self, "n_features_in_"))
-        if self.visible == "multinomial":
-            X = check_counts(self, X, backend, reset=reset)
-        else:
-            X = check_data(self, X, backend, reset=reset, sparse=self._kind.sparse)
-        if going_on:
-            self._check_width(X)
-        groups = check_groups(self, self.visible_groups, X.shape[1], "visible_groups")
-        if self.visible == "multinomial":
-            if not going_on and not float(X.sum() if sp.issparse(X) else backend.xp.sum(X)):
-                raise ValueError(
-                    f"X has {X.shape[0]} documents for {type(self).__name__}, but no word in any "
-                    "of them. Check the vocabulary of the vectorizer."
-                )
-            return X
-        X, was_outside = repair_range(self, X, self._kind)
-        if self.visible == "softmax" and not was_outside:
-            warn_of_groups(self, X, groups)
+        X = check_training_rows(self, X, backend, going_on)
+        if self.visible == "multinomial" and not going_on:
+            check_any_words(self, X, document_lengths(X, backend))
         return X
 
     def _check_corruption(self) -> None:

@@ -113,6 +113,24 @@ class Stage:
         self._trainer = self._stopping = None
 
 
+def begin_deep_fit(
+    estimator: Any, backend: Backend, X: Any, y: Any, going_on: bool, sample_weight: Any = None
+) -> tuple[Any, bool]:
+    """Tell callbacks of the fit of an estimator whose parts are stages.
+
+    Returns
+    -------
+    context : CallbackContext
+        Of the fit.
+    has_seed : bool
+        Whether the estimator now has the seed of an interrupted fit that it goes on from.
+    """
+    context = estimator._init_callback_context(max_subtasks=None)
+    stage = Stage(estimator, backend, context, going_on, False, sample_weight)
+    context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    return context, stage.take_seed()
+
+
 def stage_of(context: Any) -> Stage | None:
     """The stage that a task is, or whose epoch it is; None for other tasks."""
     stage = getattr(context, "_skdeepbm_stage", None)

@@ -71,9 +71,6 @@ class WordTrainingMixin(TrainingMixin):
 
     # -- documents -----------------------------------------------------------------------
 
-    def _check_rows(self, X: Any, backend: Backend, warn: bool) -> Any:
-        return check_counts(self, X, backend, reset=False, warn=warn)
-
     def _documents(
         self,
         X: Any,

@@ -9,16 +9,14 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 
-from skdeepbm.backends import get_backend
 from skdeepbm.estimators._constraints import LABELS, NOT_NEGATIVE
 from skdeepbm.estimators._early_stopping import LABEL_CRITERIA
 from skdeepbm.estimators._label_generation import LabelGenerationMixin
 from skdeepbm.estimators._label_training import LabelTrainingMixin
+from skdeepbm.estimators._labels import classes_of_partial_fit
 from skdeepbm.estimators._likelihood import PartitionMixin
 from skdeepbm.estimators.rbm import RBMTransformer
-from skdeepbm.evaluation.exact import enumerable_side
 from skdeepbm.models.labels import hidden_mean_given_features
-from skdeepbm.models.units import UNITS
 
 _CONSTRAINTS = {
     name: constraint
@@ -431,16 +429,7 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         self : ClassificationRBM
             The estimator.
         """
-        if classes is None and not hasattr(self, "components_"):
-            raise ValueError(
-                f"classes must be passed on the first call to partial_fit of {type(self).__name__}."
-            )
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                f"class_weight={self.class_weight!r} of {type(self).__name__} is not supported by "
-                "partial_fit, which does not see all labels. Pass a dict, for example of "
-                "sklearn.utils.class_weight.compute_class_weight."
-            )
+        classes = classes_of_partial_fit(self, classes, hasattr(self, "components_"))
         self._partial_fit(X, y, classes=classes, in_order=True)
         return self
 
@@ -491,16 +480,10 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         fitted = self.fit(X, y, sample_weight)
         return fitted._rowwise(X, hidden_mean_given_features, warn=False)
 
-    def _is_enumerable(self) -> bool:
-        rbm = self._model(get_backend("numpy"), np.asarray(self.components_).dtype)
-        return enumerable_side(rbm) is not None
-
     # -- scikit-learn --------------------------------------------------------------------
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.visible in UNITS and UNITS[self.visible].sparse
         # a density of everything is no promise of a classifier
         tags.classifier_tags.poor_score = self.objective == "generative"
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

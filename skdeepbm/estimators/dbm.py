@@ -19,7 +19,6 @@ from skdeepbm.estimators._constraints import (
 from skdeepbm.estimators._dbm_generative import DBMGenerativeMixin
 from skdeepbm.estimators._dbm_inference import DBMInferenceMixin
 from skdeepbm.estimators._dbm_training import DBMTrainingMixin
-from skdeepbm.models.units import UNITS
 from skdeepbm.training.layer_phases import LAYER_PHASES
 
 
@@ -359,9 +358,3 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         """
         self._partial_fit(X)
         return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.visible in UNITS and UNITS[self.visible].sparse
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -13,7 +13,6 @@ from skdeepbm.estimators._dbm_label_inference import DBMLabelInferenceMixin
 from skdeepbm.estimators._dbm_label_training import DBMLabelTrainingMixin
 from skdeepbm.estimators.dbm import DBM
 from skdeepbm.estimators.finetuning import Backprop
-from skdeepbm.models.units import UNITS
 
 
 class DBMClassifier(
@@ -399,8 +398,6 @@ class DBMClassifier(
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.visible in UNITS and UNITS[self.visible].sparse
         # a model of rows and labels together is no promise of a classifier
         tags.classifier_tags.poor_score = self.finetuning is None
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -13,7 +13,6 @@ from skdeepbm.estimators._dbn_generative import DBNGenerativeMixin
 from skdeepbm.estimators._dbn_inference import DBNInferenceMixin
 from skdeepbm.estimators._dbn_training import FINETUNING, DBNTrainingMixin
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
-from skdeepbm.models.units import UNITS
 
 
 class DBNClassifier(ClassifierMixin, DBNInferenceMixin, DBNGenerativeMixin, DBNTrainingMixin):
@@ -236,15 +235,3 @@ class DBNClassifier(ClassifierMixin, DBNInferenceMixin, DBNGenerativeMixin, DBNT
         """
         self._partial_fit(X, y, classes)
         return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        try:
-            kind = self.visible
-        except (TypeError, ValueError):
-            # templates that do not fit: `fit` says so
-            kind = "bernoulli"
-        tags.input_tags.sparse = kind not in UNITS or UNITS[kind].sparse
-        tags.input_tags.positive_only = kind == "multinomial"
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

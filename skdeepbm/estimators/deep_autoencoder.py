@@ -16,7 +16,6 @@ from skdeepbm.estimators._autoencoder_training import (
 )
 from skdeepbm.estimators._constraints import COUNT, NOT_NEGATIVE, PENALTIES, RUNNING
 from skdeepbm.estimators.finetuning import Backprop
-from skdeepbm.models.units import UNITS
 
 
 class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
@@ -246,15 +245,3 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
         """
         self._partial_fit(X)
         return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        try:
-            kind = self.visible
-        except (TypeError, ValueError):
-            # templates that do not fit: `fit` says so
-            kind = "bernoulli"
-        tags.input_tags.sparse = kind not in UNITS or UNITS[kind].sparse
-        tags.input_tags.positive_only = kind == "multinomial"
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

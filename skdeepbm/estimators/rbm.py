@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 
-from skdeepbm.backends import Array, get_backend
+from skdeepbm.backends import Array
 from skdeepbm.estimators._base import host_dtype
 from skdeepbm.estimators._constraints import (
     AUTO,
@@ -27,7 +27,6 @@ from skdeepbm.estimators._early_stopping import CRITERIA
 from skdeepbm.estimators._generative import GenerativeMixin
 from skdeepbm.estimators._likelihood import LikelihoodMixin
 from skdeepbm.estimators._rbm_training import RBMTrainingMixin
-from skdeepbm.evaluation.exact import enumerable_side
 from skdeepbm.models.units import UNITS
 from skdeepbm.training.negative_phases import NEGATIVE_PHASES
 
@@ -472,16 +471,3 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
 
         width = max(rbm.visible.size, rbm.hidden.size)
         return self._apply_rows(backend, X, host_dtype(rbm.weights), means, width)
-
-    def _is_enumerable(self) -> bool:
-        return (
-            enumerable_side(self._model(get_backend("numpy"), self.components_.dtype)) is not None
-        )
-
-    # -- scikit-learn --------------------------------------------------------------------
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.visible in UNITS and UNITS[self.visible].sparse
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -413,10 +413,3 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         names = names_of_features(self, feature_names, self._n_visible, where, "words")
         check_count(self, "n", n)
         return [[str(names[k]) for k in row] for row in heaviest(np.asarray(self.components_), n)]
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.positive_only = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -444,12 +444,3 @@ class ShallowAutoencoder(ShallowTrainingMixin):
             In nats, the higher the better; not a likelihood.
         """
         return self._mean(self.score_samples(X))
-
-    # -- scikit-learn --------------------------------------------------------------------
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.visible != "gaussian"
-        tags.input_tags.positive_only = self.visible == "multinomial"
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

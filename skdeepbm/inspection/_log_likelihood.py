@@ -8,6 +8,7 @@ import numpy as np
 
 from skdeepbm.estimators import DBM, DBMClassifier, DBNClassifier, ReplicatedSoftmax
 from skdeepbm.estimators._hyperparameters import check_groups
+from skdeepbm.estimators._rows import check_rows
 from skdeepbm.inspection._estimators import caller_of, on_host
 from skdeepbm.inspection._matplotlib import GREY, OKABE_ITO, pyplot, single
 from skdeepbm.models.units import UNITS
@@ -314,7 +315,7 @@ def _unnormalised(estimator: Any, X: Any) -> float:
 def _base_rate(estimator: Any, X_train: Any, X: Any) -> float:
     """Mean log-likelihood of X if features are independent, as they are in X_train on average."""
     backend = estimator._resolve_backend(X_train, fitted=True)
-    train, rows = (estimator._check_rows(part, backend, warn=False) for part in (X_train, X))
+    train, rows = (check_rows(estimator, part, backend, warn=False) for part in (X_train, X))
     kind, dtype = UNITS[estimator.visible], np.dtype(np.float64)
     mean, variance = column_moments(backend, train)
     groups = check_groups(
