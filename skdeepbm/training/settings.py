@@ -47,7 +47,7 @@ class TrainingSettings(LoopSettings):
     n_hidden_words: int = 0
     n_mean_field_steps: Schedule = 1
     bias_shift: float = 0.0
-    generative_weight: float = 0.01
+    generative_weight: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skdeepbm.backends import Array, Stream
-from skdeepbm.models.dbm import DBM, FoldedDBM, folded
+from skdeepbm.models.dbm import DBM, folded
 from skdeepbm.sampling.tempering import ParallelTempering, spaced
 from skdeepbm.training.layer_phases.base import LayerPhase
 
@@ -35,12 +35,9 @@ class TemperedLayers(LayerPhase):
         bias = self.backend.xp.concat([base_bias, self.backend.zeros((n_even,), dbm.dtype)])
         betas = spaced(self.settings.n_temperatures)
         self.chains = ParallelTempering(
-            self._two_sided(dbm), betas, bias, self.first_h, memory.get("first pair", 0)
+            folded(dbm, 0), betas, bias, self.first_h, memory.get("first pair", 0)
         )
         del self.first_h
-
-    def _two_sided(self, dbm: DBM) -> FoldedDBM:
-        return folded(dbm, 0)
 
     @property
     def n_chains(self) -> int:
@@ -48,7 +45,7 @@ class TemperedLayers(LayerPhase):
 
     def run(self, dbm: DBM, n_steps: int, stream: Stream, rows: list[Array]) -> None:
         # biases of layers side by side are copies
-        model = self.chains.rbm = self._two_sided(dbm)
+        model = self.chains.rbm = folded(dbm, 0)
         n, backend = self.n_chains, self.backend
         even = backend.empty((n, model.visible.size), dbm.dtype)
         odd = backend.empty((n, model.hidden.size), dbm.dtype)
