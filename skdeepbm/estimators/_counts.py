@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skdeepbm.backends import Backend, owner_of
-from skdeepbm.estimators._validation import check_data, column_name, user_level
+from skdeepbm.estimators._validation import check_data, column_name, name_of, user_level
 from skdeepbm.exceptions import DataRangeWarning
 
 
@@ -24,8 +24,13 @@ def check_counts(
     Raises
     ------
     ValueError
-        For negative counts, and as :func:`check_data` does.
+        For texts, for negative counts, and as :func:`check_data` does.
     """
+    if _are_texts(X):
+        raise ValueError(
+            f"{name_of(estimator)} models counts of words, and X holds texts. Count their words "
+            "first: CountVectorizer().fit_transform(X), or a Pipeline of both."
+        )
     X = check_data(estimator, X, backend, reset=reset, sparse=True)
     if owner_of(X) is None and not sp.issparse(X):
         X = sp.csr_array(X)
@@ -36,14 +41,14 @@ def check_counts(
     if float(xp.min(values)) < 0:
         row, column, value = _first(X, lambda values: values < 0)
         raise ValueError(
-            f"Negative values in data passed to {type(estimator).__name__}: column "
+            f"Negative values in data passed to {name_of(estimator)}: column "
             f"{column_name(estimator, column)} holds {value:g} in row {row}. It models counts of "
             "words, as CountVectorizer makes them."
         )
     if warn and bool(xp.any(values != xp.round(values))):
         row, column, value = _first(X, lambda values: values != np.round(values))
         warnings.warn(
-            f"{type(estimator).__name__}: column {column_name(estimator, column)} holds {value:g} "
+            f"{name_of(estimator)}: column {column_name(estimator, column)} holds {value:g} "
             f"in row {row}, which is no count. Fractional counts are used as they are: the length "
             "of a document is their sum, rounded (to at least one) where words are drawn. Use "
             "CountVectorizer rather than TfidfVectorizer.",
@@ -53,11 +58,21 @@ def check_counts(
     return X
 
 
+def _are_texts(X: Any) -> bool:
+    """Whether data are documents one after the other, of which CountVectorizer makes a table."""
+    if hasattr(X, "shape") and len(X.shape) != 1:
+        return False
+    try:
+        return isinstance(next(iter(X), None), str)
+    except TypeError:
+        return False
+
+
 def check_any_words(estimator: Any, X: Any, lengths: np.ndarray) -> None:
     """Raise if training would begin with documents of which none has a word."""
     if not lengths.any():
         raise ValueError(
-            f"X has {X.shape[0]} documents for {type(estimator).__name__}, but no word in any of "
+            f"X has {X.shape[0]} documents for {name_of(estimator)}, but no word in any of "
             "them. Check the vocabulary of the vectorizer."
         )
 

@@ -55,7 +55,8 @@ def dbm_templates(estimator: Any) -> list[RBMTransformer]:
     Raises
     ------
     TypeError, ValueError
-        If one is no RBM of Bernoulli hidden units, or if their number is wrong.
+        If one is no RBM of Bernoulli hidden units, if a parameter of it is not valid, or if their
+        number is wrong.
     """
     name, n_layers = type(estimator).__name__, len(dbm_layer_sizes(estimator))
     given = estimator._default_layer() if estimator.rbm is None else estimator.rbm
@@ -69,6 +70,7 @@ def dbm_templates(estimator: Any) -> list[RBMTransformer]:
                 f"{name} are Bernoulli units: use hidden='bernoulli'."
             )
         kind = BottomRBM if i == 0 else TopRBM if i == n_layers - 1 else RBMTransformer
+        template._validate_params()
         settings = template.get_params(deep=False)
         if i == 0:
             settings |= {"visible": estimator.visible, "visible_groups": estimator.visible_groups}

@@ -51,8 +51,7 @@ class DBMStartMixin(DBMModelMixin):
         # scikit-learn passes over them in a later `partial_fit`
         self._validate_params()
         self._check_targets()
-        for template in dbm_templates(self):
-            template._validate_params()
+        dbm_templates(self)
         if going_on:
             self._check_going_on()
         X = check_training_rows(self, X, backend, going_on)

@@ -96,11 +96,11 @@ class DBNLayersMixin(DBNModelMixin):
         """One step of every RBM; the first one sets everything up."""
         rows, (*below, top) = X, layers
         for place, layer in enumerate(below):
-            with named_layer(self, place):
+            with named_layer(self, place, layer):
                 # untrained layers are started from the data
                 layer.partial_fit(rows) if self.pretraining else layer.fit(rows)
             rows = layer.transform(rows)
-        with named_layer(self, len(below)):
+        with named_layer(self, len(below), top):
             if self.pretraining:
                 top.partial_fit(rows, codes, classes=np.arange(len(classes)))
             else:

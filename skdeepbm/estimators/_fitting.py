@@ -10,7 +10,7 @@ from typing import Any
 
 from skdeepbm.estimators._early_stopping import EarlyStopping
 from skdeepbm.estimators._stage import Stage
-from skdeepbm.estimators._validation import user_level
+from skdeepbm.estimators._validation import name_of, user_level
 from skdeepbm.exceptions import BaseRateWarning
 
 
@@ -73,7 +73,7 @@ class EpochHooks:
 
     def _print_line(self, entry: dict[str, Any]) -> None:
         seconds = time.perf_counter() - self._begin
-        name, measured = type(self.estimator).__name__, self.describe(entry)
+        name, measured = name_of(self.estimator), self.describe(entry)
         print(f"[{name}] Iteration {len(self.entries)}, {measured}, time = {seconds:.2f}s")
 
 
@@ -95,7 +95,7 @@ def warn_of_base_rate(
     error = error_of(entries[-1])
     if error > 1.5 * data_variance:
         warnings.warn(
-            f"{type(estimator).__name__}: after {len(entries)} epochs the model reconstructs the "
+            f"{name_of(estimator)}: after {len(entries)} epochs the model reconstructs the "
             f"data much worse than their means do (mean squared error {error:.4g}, variance "
             f"{data_variance:.4g}): training has run away. Lower learning_rate, or standardise the "
             "features.",
@@ -104,7 +104,7 @@ def warn_of_base_rate(
         )
     elif error > 0.99 * data_variance:
         warnings.warn(
-            f"{type(estimator).__name__}: after {len(entries)} epochs the model reconstructs the "
+            f"{name_of(estimator)}: after {len(entries)} epochs the model reconstructs the "
             f"data no better than their means do (mean squared error {error:.4g}, variance "
             f"{data_variance:.4g}): its hidden units say next to nothing. Raise learning_rate or "
             "n_iter, lower weight_decay or sparsity_cost, or check that the features depend on "

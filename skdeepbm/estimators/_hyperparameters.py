@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skdeepbm.estimators._validation import name_of
 from skdeepbm.training.schedules import SCHEDULED, check_value, value_at
 
 
@@ -20,7 +21,7 @@ def check_schedules(estimator: Any, first_epoch: int, n_epochs: int) -> None:
     ValueError
         Naming the estimator, the hyper-parameter, the epoch and what it must be.
     """
-    name = type(estimator).__name__
+    name = name_of(estimator)
     for parameter in SCHEDULED:
         # not every estimator has all of them
         schedule: Any = getattr(estimator, parameter, 1)
@@ -52,7 +53,7 @@ def check_groups(
             found = found * (n_units // found[0])
     if not found or sum(found) != n_units:
         raise ValueError(
-            f"{parameter}={groups!r} of {type(estimator).__name__} does not divide {n_units} units "
+            f"{parameter}={groups!r} of {name_of(estimator)} does not divide {n_units} units "
             "into groups: give one size that divides their number, or sizes that sum to it."
         )
     return found

@@ -19,6 +19,7 @@ from skdeepbm.estimators._labels import (
     replicated_rows,
 )
 from skdeepbm.estimators._rbm_training import RBMTrainingMixin
+from skdeepbm.estimators._validation import name_of
 from skdeepbm.models import RBM
 from skdeepbm.models.units import JointUnits, SoftmaxUnits
 from skdeepbm.training import ClassificationTrainer, LabelledRows, LabelTrainer, RBMTrainer, Rows
@@ -65,7 +66,7 @@ class LabelTrainingMixin(RBMTrainingMixin):
         if tuple(found.values()) != wanted:
             described = ", ".join(f"{name} {shape}" for name, shape in found.items())
             raise ValueError(
-                f"The fitted arrays of {type(self).__name__} do not fit together: {described}; "
+                f"The fitted arrays of {name_of(self)} do not fit together: {described}; "
                 "they must have the shapes (n_components, n_classes), (n_classes,), (n_classes,) "
                 f"with n_components = {n_components}."
             )
@@ -105,7 +106,7 @@ class LabelTrainingMixin(RBMTrainingMixin):
             self, X, codes, sample_weight, self.class_weight, classes, canonical
         )
         if not (codes >= 0).any() and not going_on and not in_order:
-            raise ValueError(f"No row of y has a label of a class ({type(self).__name__}).")
+            raise ValueError(f"No row of y has a label of a class ({name_of(self)}).")
         return LabelledData(X, classes, codes if index is None else codes[index], index)
 
     @staticmethod
@@ -129,7 +130,7 @@ class LabelTrainingMixin(RBMTrainingMixin):
         held_out = np.flatnonzero(np.isin(inverse, chosen))
         if self.early_stopping is not None and not (rows.codes[held_out] >= 0).any():
             raise ValueError(
-                f"early_stopping={self.early_stopping!r} of {type(self).__name__} needs held-out "
+                f"early_stopping={self.early_stopping!r} of {name_of(self)} needs held-out "
                 f"rows with a label, but none of {held_out.size} has one. Raise "
                 "validation_fraction, or use early_stopping=None."
             )
@@ -180,7 +181,7 @@ class LabelTrainingMixin(RBMTrainingMixin):
     def _check_early_stopping(self) -> None:
         if not self.validation_fraction:
             raise ValueError(
-                f"early_stopping={self.early_stopping!r} of {type(self).__name__} looks at "
+                f"early_stopping={self.early_stopping!r} of {name_of(self)} looks at "
                 "held-out rows: set validation_fraction, for example to 0.1."
             )
 

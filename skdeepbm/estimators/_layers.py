@@ -179,22 +179,28 @@ def hidden_units(layer: Any, backend: Backend, bias: Array) -> Units:
 
 
 @contextmanager
-def named_layer(owner: Any, place: int) -> Iterator[None]:
-    """Name the owner and the layer in a divergence inside.
+def named_layer(owner: Any, place: int, layer: Any = None) -> Iterator[None]:
+    """Let messages from inside name the owner and the place, not the class of the layer.
 
     Of fractional counts the owner has warned, by its own name and those of its columns.
     """
     name = type(owner).__name__
+    where = f"{name}, layer {place}"
+    if layer is not None:
+        layer._place = where
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".* is no count", DataRangeWarning)
             yield
     except DivergenceError as error:
         # the layer is lost with what it has learned
-        text = str(error).removesuffix(KEPT)
+        text = str(error).removeprefix(f"{where}: ").removesuffix(KEPT)
         raise DivergenceError(
-            f"{name}, layer {place}: {text}The {name} itself stays as it was before."
+            f"{where}: {text}The {name} itself stays as it was before."
         ) from error
+    finally:
+        if layer is not None:
+            del layer._place
 
 
 def fit_layer(
@@ -231,7 +237,7 @@ def fit_layer(
     """
     task = context.subcontext(task_name=f"layer {place}")
     task.call_on_fit_task_begin(estimator=owner, X=X, y=codes)
-    with named_layer(owner, place), task.propagate_callback_context(layer):
+    with named_layer(owner, place, layer), task.propagate_callback_context(layer):
         if codes is None:
             layer.fit(X)
         else:

@@ -15,7 +15,7 @@ from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._likelihood import has_pseudo_likelihood
 from skdeepbm.estimators._rows import check_training_rows
 from skdeepbm.estimators._training import TrainingMixin
-from skdeepbm.estimators._validation import warn_of_constant_columns
+from skdeepbm.estimators._validation import name_of, warn_of_constant_columns
 from skdeepbm.evaluation.pseudo_likelihood import pseudo_log_likelihood
 from skdeepbm.models import RBM
 from skdeepbm.models.units import UNITS
@@ -57,7 +57,7 @@ class RBMTrainingMixin(TrainingMixin):
         """Hyper-parameters and data, checked before anything of the estimator changes."""
         if self.sparsity_cost and self.hidden != "bernoulli":
             raise ValueError(
-                f"sparsity_cost={self.sparsity_cost!r} of {type(self).__name__} needs "
+                f"sparsity_cost={self.sparsity_cost!r} of {name_of(self)} needs "
                 "hidden='bernoulli': the penalty is defined for probabilities. For "
                 f"hidden={self.hidden!r} use l1_penalty, or 0."
             )
@@ -65,7 +65,7 @@ class RBMTrainingMixin(TrainingMixin):
             self._check_going_on()
         if self.visible_states == "mean" and self.algorithm != "cd":
             raise ValueError(
-                f"visible_states='mean' of {type(self).__name__} needs algorithm='cd': chains of "
+                f"visible_states='mean' of {name_of(self)} needs algorithm='cd': chains of "
                 f"algorithm={self.algorithm!r} must be drawn. Use visible_states='auto'."
             )
         if self.early_stopping is not None:
@@ -76,7 +76,7 @@ class RBMTrainingMixin(TrainingMixin):
         return check_training_rows(self, X, backend, going_on)
 
     def _check_early_stopping(self) -> None:
-        name = type(self).__name__
+        name = name_of(self)
         if not self.validation_fraction:
             raise ValueError(
                 f"early_stopping={self.early_stopping!r} of {name} looks at held-out rows: set "
@@ -125,7 +125,7 @@ class RBMTrainingMixin(TrainingMixin):
         state.chains = getattr(self, "h_samples_", None)
         if state.chains is not None and np.shape(state.chains)[1:] != (rbm.hidden.size,):
             raise ValueError(
-                f"h_samples_ of {type(self).__name__} has shape {np.shape(state.chains)}, but "
+                f"h_samples_ of {name_of(self)} has shape {np.shape(state.chains)}, but "
                 f"(n_chains, {rbm.hidden.size}) is needed."
             )
         if getattr(self, "_algorithm", self.algorithm) != self.algorithm:
@@ -134,7 +134,7 @@ class RBMTrainingMixin(TrainingMixin):
         n_levels = self.n_temperatures if self.algorithm == "pt" else 1
         if state.chains is not None and len(state.chains) % n_levels:
             raise ValueError(
-                f"h_samples_ of {type(self).__name__} has {len(state.chains)} rows, which is no "
+                f"h_samples_ of {name_of(self)} has {len(state.chains)} rows, which is no "
                 f"multiple of n_temperatures={n_levels}. Fit anew, or delete h_samples_."
             )
         settings = TrainingSettings(**self._settings())

@@ -16,6 +16,7 @@ from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._rows import check_training_rows
 from skdeepbm.estimators._training import TrainingMixin
+from skdeepbm.estimators._validation import name_of
 from skdeepbm.models.autoencoder import Autoencoder
 from skdeepbm.models.network import Layer
 from skdeepbm.models.units import UNITS, MultinomialUnits, Units
@@ -53,7 +54,7 @@ class ShallowTrainingMixin(TrainingMixin):
             found: np.ndarray = self.__dict__["decoder_components_"]
         except KeyError:
             raise AttributeError(
-                f"This {type(self).__name__} has no decoder_components_: with tied_weights=False "
+                f"This {name_of(self)} has no decoder_components_: with tied_weights=False "
                 "the decoder has weights of its own. Call fit, or set them."
             ) from None
         return found
@@ -62,7 +63,7 @@ class ShallowTrainingMixin(TrainingMixin):
     def decoder_components_(self, value: np.ndarray) -> None:
         if self.tied_weights:
             raise AttributeError(
-                f"The decoder of {type(self).__name__} has the weights components_: set those, or "
+                f"The decoder of {name_of(self)} has the weights components_: set those, or "
                 "tied_weights=False."
             )
         self.__dict__["decoder_components_"] = value
@@ -93,7 +94,7 @@ class ShallowTrainingMixin(TrainingMixin):
         found, wanted = np.shape(self.decoder_components_), np.shape(self.components_)
         if found != wanted:
             raise ValueError(
-                f"decoder_components_ of {type(self).__name__} has shape {found}, but needs that "
+                f"decoder_components_ of {name_of(self)} has shape {found}, but needs that "
                 f"of components_, {wanted}."
             )
 
@@ -104,7 +105,7 @@ class ShallowTrainingMixin(TrainingMixin):
         self._check_corruption()
         if self.early_stopping is not None and not self.validation_fraction:
             raise ValueError(
-                f"early_stopping={self.early_stopping!r} of {type(self).__name__} looks at "
+                f"early_stopping={self.early_stopping!r} of {name_of(self)} looks at "
                 "held-out rows: set validation_fraction, for example to 0.1."
             )
         if going_on:
@@ -117,7 +118,7 @@ class ShallowTrainingMixin(TrainingMixin):
         return X
 
     def _check_corruption(self) -> None:
-        name, counts = type(self).__name__, self.visible == "multinomial"
+        name, counts = name_of(self), self.visible == "multinomial"
         if counts and self.contraction_cost:
             raise ValueError(
                 f"contraction_cost={self.contraction_cost!r} of {name} is not defined for "

@@ -14,6 +14,7 @@ from skdeepbm.estimators._base import VALIDATION, BoltzmannBase, host_dtype
 from skdeepbm.estimators._early_stopping import EarlyStopping, Entry, Rises, has_small_gap
 from skdeepbm.estimators._fitting import EpochHooks
 from skdeepbm.estimators._stage import Stage
+from skdeepbm.estimators._validation import name_of
 from skdeepbm.exceptions import DivergenceError
 from skdeepbm.training import Rows, Trainer, TrainingState
 from skdeepbm.training.monitor import MEASURES
@@ -134,7 +135,7 @@ class TrainingMixin(BoltzmannBase):
             if not stage.is_finished:
                 trainer.run(rows, self.n_iter, hooks, held_out)
         except DivergenceError as error:
-            raise DivergenceError(f"{type(self).__name__}: {error}") from error
+            raise DivergenceError(f"{name_of(self)}: {error}") from error
         finally:
             # also after an interrupt or an error in a callback: what was learned is kept
             if stopping is not None:
@@ -161,7 +162,7 @@ class TrainingMixin(BoltzmannBase):
         try:
             entries.append(trainer.update(rows.batch(np.arange(rows.n_rows))))
         except DivergenceError as error:
-            raise DivergenceError(f"{type(self).__name__}: {error}") from error
+            raise DivergenceError(f"{name_of(self)}: {error}") from error
         finally:
             self._store(trainer, entries)
 
@@ -189,7 +190,7 @@ class TrainingMixin(BoltzmannBase):
             n_features = getattr(self, "n_features_in_", None)
             known = "" if n_features is None else f" with n_features_in_ = {n_features}"
             raise ValueError(
-                f"The fitted arrays of {type(self).__name__} do not fit together: {found}; they "
+                f"The fitted arrays of {name_of(self)} do not fit together: {found}; they "
                 f"must have the shapes {wanted}{known}."
             )
 
@@ -213,7 +214,7 @@ class TrainingMixin(BoltzmannBase):
         self._check_shapes()
         if len(self.components_) != self.n_components:
             raise ValueError(
-                f"{type(self).__name__} goes on from its {len(self.components_)} components, "
+                f"{name_of(self)} goes on from its {len(self.components_)} components, "
                 f"but n_components={self.n_components}. Set n_components to their number, or "
                 "fit anew with warm_start=False."
             )
@@ -235,7 +236,7 @@ class TrainingMixin(BoltzmannBase):
         n = min(max(1, round(self.validation_fraction * n_rows)), n_rows - 1)
         if n < 1:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction!r} of {type(self).__name__} needs "
+                f"validation_fraction={self.validation_fraction!r} of {name_of(self)} needs "
                 f"at least 2 rows; X has {n_rows}."
             )
         return n

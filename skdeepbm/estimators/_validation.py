@@ -21,6 +21,11 @@ _TOLERANCE = 1e-6
 _CHUNK = 2**20
 
 
+def name_of(estimator: Any) -> str:
+    """What messages call an estimator: its class, or its place while it is fitted as a layer."""
+    return getattr(estimator, "_place", None) or type(estimator).__name__
+
+
 def user_level() -> int:
     """``stacklevel`` at which a warning of the calling function names the user's own line."""
     frame, level = sys._getframe(1), 1
@@ -51,7 +56,7 @@ def check_data(estimator: Any, X: Any, backend: Backend, *, reset: bool, sparse:
     ValueError, TypeError
         Naming the estimator, the place and the remedy.
     """
-    name = type(estimator).__name__
+    name = name_of(estimator)
     owner = owner_of(X)
     if owner is backend:
         return _check_device_array(estimator, X, backend, reset)
@@ -93,10 +98,12 @@ def _find_bad_value(estimator: Any, X: Any, message: str) -> str | None:
         kinds = [getattr(dtype, "kind", "b") for dtype in X.dtypes]
         bad = [str(c) for c, kind in zip(X.columns, kinds, strict=False) if kind not in "biuf"]
         if bad:
+            counts = getattr(estimator, "visible", None) == "multinomial"
+            encoders = "CountVectorizer" if counts else "OneHotEncoder, OrdinalEncoder"
             return (
-                f"Columns of {type(estimator).__name__}'s input that are not numbers: "
+                f"Columns of {name_of(estimator)}'s input that are not numbers: "
                 f"{', '.join(bad[:5])}{', ...' if len(bad) > 5 else ''}. Encode them "
-                "(OneHotEncoder, OrdinalEncoder) or leave them out with a ColumnTransformer."
+                f"({encoders}) or leave them out with a ColumnTransformer."
             )
     return None
 
@@ -131,7 +138,7 @@ def _place_of_not_finite(X: Any) -> str | None:
 
 
 def _check_device_array(estimator: Any, X: Any, backend: Backend, reset: bool) -> Any:
-    xp, name = backend.xp, type(estimator).__name__
+    xp, name = backend.xp, name_of(estimator)
     if X.ndim != 2:
         raise ValueError(f"{name} expects a 2D array, got {X.ndim}D. Reshape X to (rows, columns).")
     if X.shape[0] < 1 or X.shape[1] < 1:
@@ -190,7 +197,7 @@ def _warn_of_range(estimator: Any, X: Any, kind: type[Units]) -> None:
         row, column = (int(i) for i in np.argwhere(outside)[0])
         value, n_columns = float(host[row, column]), int(outside.any(axis=0).sum())
     warnings.warn(
-        f"{type(estimator).__name__}: column {column_name(estimator, column)} holds {value:g} in "
+        f"{name_of(estimator)}: column {column_name(estimator, column)} holds {value:g} in "
         f"row {row}, outside [{low:g}, {high:g}], the range of {kind.kind} visible units "
         f"({n_columns} of {X.shape[1]} columns have such values). Values outside are clipped. "
         "Scale the data with MinMaxScaler(clip=True), or use visible='gaussian' for real values.",
@@ -207,7 +214,7 @@ def known_entries(estimator: Any, mask: Any, X: Any) -> tuple[np.ndarray, ...]:
     known = np.asarray(mask if owner is None else owner.to_host(mask), dtype=bool)
     if known.shape != tuple(X.shape):
         raise ValueError(
-            f"mask has shape {known.shape}, but reconstruct of {type(estimator).__name__} needs "
+            f"mask has shape {known.shape}, but reconstruct of {name_of(estimator)} needs "
             f"that of X, {tuple(X.shape)}: True where an entry is known."
         )
     return (known,)
@@ -218,7 +225,7 @@ def warn_of_constant_columns(estimator: Any, mean: np.ndarray, variance: np.ndar
     constant = np.flatnonzero(constant_columns(mean, variance))
     if constant.size:
         warnings.warn(
-            f"{type(estimator).__name__}: column {column_name(estimator, int(constant[0]))} is "
+            f"{name_of(estimator)}: column {column_name(estimator, int(constant[0]))} is "
             f"constant ({constant.size} of {mean.size} columns are). Its Gaussian unit gets the "
             "variance 1. Remove such columns with VarianceThreshold.",
             DataRangeWarning,
@@ -249,7 +256,7 @@ def warn_of_groups(estimator: Any, X: Any, groups: tuple[int, ...] | None) -> No
             row, group = (int(i) for i in bad[0])
             first, last = int(edges[group]), int(edges[group + 1]) - 1
             warnings.warn(
-                f"{type(estimator).__name__}: columns {column_name(estimator, first)} to "
+                f"{name_of(estimator)}: columns {column_name(estimator, first)} to "
                 f"{column_name(estimator, last)} (group {group}) sum to {totals[row, group]:g} in "
                 f"row {start + row}, but a softmax group needs exactly one 1 in every row. The "
                 "values are used as they are. Encode categories with OneHotEncoder and give the "

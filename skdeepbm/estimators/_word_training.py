@@ -15,7 +15,7 @@ from skdeepbm.estimators._base import TRAINING, host_dtype, put
 from skdeepbm.estimators._counts import check_any_words, check_counts, document_lengths
 from skdeepbm.estimators._hyperparameters import check_schedules
 from skdeepbm.estimators._training import TrainingMixin
-from skdeepbm.estimators._validation import user_level
+from skdeepbm.estimators._validation import name_of, user_level
 from skdeepbm.exceptions import BaseRateWarning
 from skdeepbm.models.over_replicated import OverReplicatedSoftmax
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
@@ -62,8 +62,7 @@ class WordTrainingMixin(TrainingMixin):
         # to set it later changes the model, which nothing else has checked then
         if not isinstance(n, int | np.integer) or n < 0:
             raise ValueError(
-                f"n_hidden_words of {type(self).__name__} must be an integer of at least 0, got "
-                f"{n!r}."
+                f"n_hidden_words of {name_of(self)} must be an integer of at least 0, got {n!r}."
             )
         if not n:
             return whole
@@ -208,7 +207,7 @@ class WordTrainingMixin(TrainingMixin):
         error = entries[-1]["reconstruction_error"]
         if error > 0.999 * shares:
             warnings.warn(
-                f"{type(self).__name__}: after {len(entries)} epochs the model predicts the words "
+                f"{name_of(self)}: after {len(entries)} epochs the model predicts the words "
                 "of documents no better than their shares in all the data do (cross-entropy "
                 f"{error:.4g} nats per word, shares {shares:.4g}): its topics say next to nothing. "
                 "Raise learning_rate or n_iter, or lower weight_decay or sparsity_cost.",

@@ -297,9 +297,11 @@ class Trainer(ABC):
     def _remedy(self) -> str:
         """The likely cause of a divergence, and what to change."""
         rate = float(value_at(self.settings.learning_rate, self.state.epoch))
+        norm_cost = getattr(self.settings, "norm_cost", 0.0)
+        penalty = f", or lower norm_cost ({norm_cost:g})" if norm_cost else ""
         return (
             f"The likely cause is the learning rate ({rate:g}): divide it by 10, or scale the "
-            "data, bound the weights with max_norm, or lower momentum."
+            f"data, bound the weights with max_norm, or lower momentum{penalty}."
         )
 
     def copy(self, array: Array) -> Array:

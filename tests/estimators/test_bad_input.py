@@ -359,6 +359,7 @@ def test_divergence_of_a_first_fit(options, small, real):
     text = message(DivergenceError, model.fit, X)
     contains(text, "RBMTransformer", "diverged in epoch", "1e+30", "divide it by 10")
     contains(text, "last finite parameters")
+    assert "norm_cost" not in text
     for name in ARRAYS:
         assert np.isfinite(getattr(model, name)).all(), name
     assert np.isfinite(model.transform(X)).all()
@@ -366,6 +367,11 @@ def test_divergence_of_a_first_fit(options, small, real):
     # nothing of what diverged is left: with a sane rate, training goes on
     model.set_params(learning_rate=1e-3, n_iter=2).fit(X)
     assert np.isfinite(model.components_).all()
+
+
+def test_divergence_names_the_cost_of_norms(real):
+    text = message(DivergenceError, rbm(visible="gaussian", norm_cost=1e30).fit, real)
+    contains(text, "or lower norm_cost (1e+30)")
 
 
 def test_divergence_keeps_the_last_good_epoch(small):

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from skdeepbm import DBM, ReplicatedSoftmax
 from skdeepbm import RBMTransformer as RBM
-from skdeepbm.exceptions import DataRangeWarning, DivergenceError
+from skdeepbm.exceptions import BaseRateWarning, DataRangeWarning, DivergenceError
 
 
 def machine(hidden_layer_sizes=(8, 5), **options):
@@ -422,9 +422,28 @@ def test_divergence_keeps_the_last_finite_parameters(real):
     assert_same_model(model, good)
 
 
+def test_warnings_of_layers_name_their_place(small, capsys):
+    """Not the classes that layers are of inside."""
+    template = RBM(learning_rate=1e-9, n_iter=1, batch_size=1, verbose=1)
+    model = machine(rbm=template, n_iter=0)
+    with pytest.warns(BaseRateWarning) as found:
+        model.fit(small)
+    assert [str(w.message)[:19] for w in found] == ["DBM, layer 0: after", "DBM, layer 1: after"]
+    printed = capsys.readouterr().out.splitlines()
+    assert [line[:14] for line in printed] == ["[DBM, layer 0]", "[DBM, layer 1]"]
+    # a layer that is used for itself is one
+    assert not any(hasattr(rbm, "_place") for rbm in model.rbms_)
+
+
+def test_layers_that_cannot_be_trained_name_their_place(small):
+    model = machine(rbm=RBM(visible_states="mean", algorithm="pcd"))
+    with pytest.raises(ValueError, match="visible_states='mean' of DBM, layer 0 needs algorithm"):
+        model.fit(small)
+
+
 def test_divergence_of_a_layer_leaves_nothing(real):
     model = machine(visible="gaussian", rbm=RBM(learning_rate=1e30, n_iter=2))
-    with pytest.raises(DivergenceError, match="DBM, layer 0: BottomRBM: training diverged"):
+    with pytest.raises(DivergenceError, match="^DBM, layer 0: training diverged"):
         model.fit(real)
     assert not hasattr(model, "coefs_")
     assert not hasattr(model, "n_features_in_")
@@ -439,7 +458,7 @@ def test_divergence_of_a_layer_leaves_nothing(real):
         ({"rbm": ReplicatedSoftmax()}, TypeError, "layer 0 is .* Counts of words are not supp"),
         ({"rbm": [RBM()]}, ValueError, "rbm of DBM is a list of 1 templates, but"),
         ({"rbm": RBM(hidden="relu")}, ValueError, "layer 0 of DBM has hidden='relu'"),
-        ({"rbm": RBM(n_iter=-1)}, ValueError, "'n_iter' parameter of BottomRBM"),
+        ({"rbm": RBM(n_iter=-1)}, ValueError, "'n_iter' parameter of RBMTransformer"),
         ({"sparsity_target": [0.1]}, ValueError, "sparsity_target=.* each of its 2 hidden layers"),
         ({"sparsity_target": [0.1, 1.0]}, ValueError, "sparsity_target=.* each of its 2 hidden"),
         ({"learning_rate": [0.1, -1]}, ValueError, "learning_rate of DBM"),

@@ -738,7 +738,7 @@ def test_divergence_in_pretraining(layer, fitted, method, small):
     templates = [RBM(n_iter=3), RBM(n_iter=3)]
     templates[layer].set_params(hidden="gaussian", learning_rate=1e30)
     model.pretrainer = templates
-    match = f"^DeepAutoencoder, layer {layer}: RBMTransformer: training diverged in epoch 1"
+    match = f"^DeepAutoencoder, layer {layer}: training diverged in epoch 1"
     with pytest.raises(DivergenceError, match=match) as caught:
         getattr(model, method)(small[:, :30])
     assert str(caught.value).endswith(" max_norm, or lower momentum. " + STAYS)

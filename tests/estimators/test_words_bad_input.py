@@ -107,9 +107,12 @@ def test_wrong_shapes(X):
 
 
 def test_texts_instead_of_counts():
-    frame = pd.DataFrame({"text": ["cats and dogs", "stars"]})
-    text = message(ValueError, replicated().fit, frame)
-    contains(text, "ReplicatedSoftmax", "not numbers: text")
+    texts = ["cats and dogs", "stars"]
+    text = message(ValueError, replicated().fit, pd.DataFrame({"text": texts}))
+    contains(text, "ReplicatedSoftmax", "not numbers: text", "CountVectorizer")
+    for given in (texts, tuple(texts), np.array(texts), pd.Series(texts), "cats"):
+        text = message(ValueError, replicated().fit, given)
+        contains(text, "ReplicatedSoftmax", "X holds texts", "CountVectorizer().fit_transform(X)")
 
 
 def test_other_words_than_in_training(documents):
