@@ -63,8 +63,11 @@ class DBMRun(FinetuningRun):
             return None
         state = super().saved_state()
         levels = estimator.n_temperatures if estimator.algorithm == "pt" else None
-        if state is not None and state.memory.get("n_temperatures") != levels:
-            # chains of another kind
+        n_chains = (estimator.n_chains or estimator.batch_size) * (levels or 1)
+        if state is not None and (
+            state.memory.get("n_temperatures") != levels or len(state.chains[0]) != n_chains
+        ):
+            # chains of another kind, or another number of them
             state = TrainingState(**{**vars(state), "chains": None, "memory": {}})
         if state is not None and bool(estimator.centring) == (state.offsets is None):
             state = TrainingState(**{**vars(state), "offsets": None})

@@ -219,6 +219,8 @@ def test_training_goes_on_with_other_settings(small):
     )
     for change in changes:
         assert np.isfinite(model.set_params(**change).fit(small).coefs_[0]).all()
+        levels = model.n_temperatures if model.algorithm == "pt" else 1
+        assert len(model._training.chains[0]) == (model.n_chains or 50) * levels
     assert model.n_iter_ == 2 + 2 * len(changes)
     rng = np.random.default_rng(0)
     model.coefs_ = [rng.normal(size=shape) for shape in ((64, 4), (4, 3))]
