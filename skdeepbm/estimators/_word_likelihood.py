@@ -51,20 +51,21 @@ class WordLikelihoodMixin(WordGenerationMixin):
         """
         return self._free_energy(X, "auto")
 
-    def _free_energy(self, X: Any, method: str, warn: bool = True) -> Any:
+    def _free_energy(self, X: Any, method: str) -> Any:
         """Free energies by a method of `perplexity`, in float64."""
-        seed = self._runs(None)
+        # every chunk goes on with the same stream
+        stream = self._resolve_backend(X, fitted=True).stream(self._runs(None))
 
         def of_documents(model: Any, v: Any, n_words: Array) -> Array:
             if not model.n_hidden_words or method == "bound":
                 return model.free_energy(v, n_words)
             if method == "ais":
-                runs = annealed_free_energy(model, v, n_words, _PER_FOLD_OF_DOCUMENTS, seed)
+                runs = annealed_free_energy(model, v, n_words, _PER_FOLD_OF_DOCUMENTS, stream)
                 return model.backend.asarray(runs)
             exact = has_few_topics(model)
             return exact_free_energy(model, v, n_words) if exact else model.free_energy(v, n_words)
 
-        return self._documents(X, of_documents, warn, np.float64)
+        return self._documents(X, of_documents, dtype=np.float64)
 
     def log_partition(
         self,

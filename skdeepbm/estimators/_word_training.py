@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend
-from skdeepbm.estimators._base import TRAINING, host_dtype, put
+from skdeepbm.estimators._base import CHUNK, TRAINING, host_dtype, put
 from skdeepbm.estimators._counts import check_any_words, check_counts, document_lengths
 from skdeepbm.estimators._hyperparameters import check_schedules
 from skdeepbm.estimators._training import TrainingMixin
@@ -89,7 +89,7 @@ class WordTrainingMixin(TrainingMixin):
             )
         # the counts stay sparse; hidden words are as many as there are words in the vocabulary
         width = max(model.hidden.size, model.visible.size * bool(model.n_hidden_words), 1)
-        size = max(1, 2**22 // width)
+        size = max(1, CHUNK // width)
         pieces = []
         with backend.quiet():
             for start in range(0, X.shape[0], size):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbm.backends import Array
+from skdeepbm.backends import Array, Stream
 from skdeepbm.evaluation.exact import streamed_states
 from skdeepbm.evaluation.length_annealing import climb, stages
 from skdeepbm.models.over_replicated import OverReplicatedSoftmax
@@ -64,7 +64,7 @@ def annealed_free_energy(
     v: Any,
     n_words: Array,
     per_fold: int,
-    seed: np.random.SeedSequence,
+    stream: Stream,
 ) -> np.ndarray:
     """The same from one annealed run for each document, high on average.
 
@@ -75,7 +75,7 @@ def annealed_free_energy(
     n_words : array of shape (n_rows,)
     per_fold : int
         Stages for each growth of the number of hidden words by a factor of e.
-    seed : SeedSequence
+    stream : Stream
 
     Returns
     -------
@@ -83,7 +83,7 @@ def annealed_free_energy(
         In nats.
     """
     backend, whole = model.backend, model.whole
-    x, stream = whole.total_input(v, n_words), backend.stream(seed)
+    x = whole.total_input(v, n_words)
     log_weights = -backend.to_host(whole.free_energy(v, n_words)).astype(np.float64)
     longest, size = model.n_hidden_words, max(1, _CHUNK // model.visible.size)
     # the last of them may lead further

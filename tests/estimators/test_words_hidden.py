@@ -112,6 +112,15 @@ def test_many_topics_have_a_bound():
         assert found == pytest.approx(exact, rel=0.02), method
 
 
+def test_annealed_runs_of_parts_are_independent(monkeypatch):
+    """The same documents twice, in two parts: not the same draws twice."""
+    model = made(10)
+    monkeypatch.setattr("skdeepbm.estimators._word_training.CHUNK", len(COUNTS) * 13)
+    once, twice = (model.perplexity(np.tile(COUNTS, (n, 1)), free_energy="ais") for n in (1, 2))
+    assert twice == pytest.approx(once, rel=0.2)
+    assert abs(twice - once) > 1e-6
+
+
 def test_samples_have_the_exact_probabilities():
     """Frequencies of all 10 pairs of visible words, within 4.5 standard errors."""
     model, n = made(), 20_000

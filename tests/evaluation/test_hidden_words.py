@@ -25,6 +25,10 @@ def _put(ref, backend, tiny, n_hidden_words, v, form="dense", dtype=np.float64):
     return model, ref.put_counts(backend, v, form, dtype), model.lengths(v.sum(axis=1))
 
 
+def _stream(backend, seed):
+    return backend.stream(np.random.SeedSequence(seed))
+
+
 def _expected(tiny, v, n_hidden_words):
     """Over all sequences of hidden words."""
     rows = [-tiny.free_energy(v + u) for u in tiny.sequences(n_hidden_words)]
@@ -49,7 +53,7 @@ def test_annealed_runs(backend, ref, form, monkeypatch, n_hidden_words):
     some = ref.some_documents(3, [0, 2, 12])
     monkeypatch.setattr(hidden_words, "_CHUNK", 3 * 2000)
     model, v, lengths = _put(ref, backend, tiny, n_hidden_words, np.repeat(some, n, axis=0), form)
-    found = annealed_free_energy(model, v, lengths, 2, np.random.SeedSequence(4))
+    found = annealed_free_energy(model, v, lengths, 2, _stream(backend, 4))
     exact = _expected(tiny, some, n_hidden_words)
     for value, runs in zip(exact, found.reshape(3, n), strict=True):
         weights = np.exp(value - runs)
@@ -65,7 +69,7 @@ def test_more_stages_are_better(plain, ref):
     (exact,) = exact_free_energy(wide, v[:1], wide.lengths([6.0]))
     spreads = []
     for per_fold in (2, 50):
-        found = annealed_free_energy(model, counts, lengths, per_fold, np.random.SeedSequence(0))
+        found = annealed_free_energy(model, counts, lengths, per_fold, _stream(plain, 0))
         spreads.append(found.std())
         assert found.mean() == pytest.approx(exact, abs=4.5 * found.std() / np.sqrt(300) + 0.6)
     assert spreads[1] < 0.5 * spreads[0]
