@@ -137,6 +137,10 @@ class RBMTrainingMixin(TrainingMixin):
                 f"h_samples_ of {name_of(self)} has {len(state.chains)} rows, which is no "
                 f"multiple of n_temperatures={n_levels}. Fit anew, or delete h_samples_."
             )
+        n_rows = None if self.n_chains is None else self.n_chains * n_levels
+        if state.chains is not None and n_rows not in (None, len(state.chains)):
+            # another number of chains is asked for: they start anew
+            state.chains = None
         settings = TrainingSettings(**self._settings())
         # another seed than that of the starting weights, the same in every call
         seed = np.random.SeedSequence(self._entropy, spawn_key=(TRAINING,))

@@ -164,6 +164,22 @@ def test_training_goes_on_from_parameters_that_somebody_set(small):
     assert rbm.h_samples_.shape == (10, 5)
 
 
+@pytest.mark.parametrize("algorithm", ["pcd", "fpcd", "pt"])
+def test_training_goes_on_with_another_number_of_chains(algorithm, small):
+    rbm = RBMTransformer(5, n_iter=1, algorithm=algorithm, n_temperatures=3, random_state=0)
+    n_levels = 3 if algorithm == "pt" else 1
+    rbm.set_params(n_chains=4, warm_start=True).fit(small)
+    before = rbm.components_.copy()
+    rbm.set_params(n_chains=6).fit(small)
+    assert len(rbm.h_samples_) == 6 * n_levels
+    assert rbm.n_iter_ == 2
+    assert 0 < np.abs(rbm.components_ - before).max() < 1
+    # as many as somebody has set, where no number is asked for
+    rbm.h_samples_ = rbm.h_samples_[: 3 * n_levels]
+    rbm.set_params(n_chains=None).fit(small)
+    assert len(rbm.h_samples_) == 3 * n_levels
+
+
 def test_training_goes_on_from_parameters_without_a_fit(small):
     rbm = RBMTransformer(2, n_iter=2, random_state=0, warm_start=True)
     rbm.components_ = np.full((2, 64), 0.1)
