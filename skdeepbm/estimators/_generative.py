@@ -1,10 +1,11 @@
-"""Reconstructions and samples of an estimator with one visible and one hidden layer."""
+"""Features, reconstructions and samples of an estimator with one visible and one hidden layer."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array, owner_of
@@ -19,7 +20,42 @@ _N_TEMPERATURES, _PILOT_RUNS = 10, 100
 
 
 class GenerativeMixin(BoltzmannBase):
-    """From hidden values to visible ones, deterministically or by Gibbs sampling."""
+    """Between visible and hidden values, deterministically or by Gibbs sampling."""
+
+    def transform(self, X: Any) -> Any:
+        """Expected values of the hidden units given the rows (posterior means).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, n_components)
+            Probabilities for Bernoulli and softmax units.
+
+        Examples
+        --------
+        >>> from skdeepbm import RBMTransformer
+        >>> rbm = RBMTransformer(n_components=2, random_state=0).fit([[0, 1], [1, 0]])
+        >>> rbm.transform([[0, 1]]).shape
+        (1, 2)
+        """
+        return self._hidden_means(X)
+
+    def _hidden_means(self, X: Any, warn: bool = True) -> Any:
+        backend, X, rbm = self._prepare(X, warn)
+        if sp.issparse(X) and backend.name == "numpy":
+            with backend.quiet():
+                a = X @ rbm.weights
+                return rbm.hidden.mean(a, out=a)
+
+        def means(v: Array) -> Array:
+            a = rbm.hidden_input(v)
+            return rbm.hidden.mean(a, out=a)
+
+        width = max(rbm.visible.size, rbm.hidden.size)
+        return self._apply_rows(backend, X, host_dtype(rbm.weights), means, width)
 
     def inverse_transform(self, X: Any) -> Any:
         """Expected values of the visible units given values of the hidden units.

@@ -92,6 +92,20 @@ class LabelGenerationMixin(BoltzmannBase):
         p = label_posterior(model, feature_rbm(model).hidden_input(v))
         return model.backend.xp.concat([v, p], axis=1)
 
+    def transform(self, X: Any) -> Any:
+        """Expected values of the hidden units given the features, the label summed out.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, n_components)
+            ``sum_y p(y | x) E[h | x, y]``.
+        """
+        return self._rowwise(X, hidden_mean_given_features)
+
     def inverse_transform(self, X: Any) -> Any:
         """Expected features given values of the hidden units.
 

@@ -386,8 +386,6 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         self.verbose = verbose
         self.random_state = random_state
 
-    # -- fitting -------------------------------------------------------------------------
-
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model to rows and their labels.
@@ -433,8 +431,6 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         self._partial_fit(X, y, classes=classes, in_order=True)
         return self
 
-    # -- the fitted model ----------------------------------------------------------------
-
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit_codes(self, X: Any, codes: np.ndarray, n_classes: int) -> Self:
         """`fit` as the top of a deep model: labels are 0 to ``n_classes - 1``, or -1 for none.
@@ -444,20 +440,6 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         """
         self._fit(X, codes, classes=np.arange(n_classes), in_order=True)
         return self
-
-    def transform(self, X: Any) -> Any:
-        """Expected values of the hidden units given the features, the label summed out.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        H : ndarray of shape (n_samples, n_components)
-            ``sum_y p(y | x) E[h | x, y]``.
-        """
-        return self._rowwise(X, hidden_mean_given_features)
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Fit the model and return the expected values of the hidden units.

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import scipy.sparse as sp
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 
-from skdeepbm.backends import Array
-from skdeepbm.estimators._base import host_dtype
 from skdeepbm.estimators._constraints import (
     AUTO,
     CHAINS,
@@ -373,8 +370,6 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         self.verbose = verbose
         self.random_state = random_state
 
-    # -- fitting -------------------------------------------------------------------------
-
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the model to the data.
@@ -417,29 +412,6 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         self._partial_fit(X)
         return self
 
-    # -- the fitted model ----------------------------------------------------------------
-
-    def transform(self, X: Any) -> Any:
-        """Expected values of the hidden units given the rows (posterior means).
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        H : ndarray of shape (n_samples, n_components)
-            Probabilities for Bernoulli and softmax units.
-
-        Examples
-        --------
-        >>> from skdeepbm import RBMTransformer
-        >>> rbm = RBMTransformer(n_components=2, random_state=0).fit([[0, 1], [1, 0]])
-        >>> rbm.transform([[0, 1]]).shape
-        (1, 2)
-        """
-        return self._hidden_means(X)
-
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit the model to the data and return the expected values of the hidden units.
 
@@ -457,17 +429,3 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         """
         # `fit` has warned of what there is to warn of
         return self.fit(X, y)._hidden_means(X, warn=False)
-
-    def _hidden_means(self, X: Any, warn: bool = True) -> Any:
-        backend, X, rbm = self._prepare(X, warn)
-        if sp.issparse(X) and backend.name == "numpy":
-            with backend.quiet():
-                a = X @ rbm.weights
-                return rbm.hidden.mean(a, out=a)
-
-        def means(v: Array) -> Array:
-            a = rbm.hidden_input(v)
-            return rbm.hidden.mean(a, out=a)
-
-        width = max(rbm.visible.size, rbm.hidden.size)
-        return self._apply_rows(backend, X, host_dtype(rbm.weights), means, width)
