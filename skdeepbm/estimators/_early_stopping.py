@@ -80,7 +80,9 @@ class Rises:
 
     def __call__(self, entry: Entry) -> bool:
         value = self.score(entry)
-        better, self.best = value > self.best, max(value, self.best)
+        better = value > self.best
+        if better:
+            self.best = value
         return better
 
 

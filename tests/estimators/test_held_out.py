@@ -5,6 +5,7 @@ import pytest
 
 from skdeepbm import RBMTransformer
 from skdeepbm.datasets import make_bars_and_stripes
+from skdeepbm.estimators._early_stopping import Rises
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,12 @@ def test_stops_by_the_pseudo_likelihood_and_goes_back(few):
     best = int(np.argmax(scores))
     assert model.n_iter_ == best + 1 + 7 < 300
     np.testing.assert_allclose(model.pseudo_log_likelihood(kept).mean(), scores[best])
+
+
+def test_an_epoch_without_a_score_is_no_better_and_bars_no_other():
+    is_better = Rises(lambda entry: entry["score"])
+    scores = (np.nan, -3.0, np.nan, -3.0, -2.0)
+    assert [is_better({"score": x}) for x in scores] == [False, True, False, False, True]
 
 
 def test_reconstruction_curve(few):
