@@ -12,6 +12,7 @@ from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import BoltzmannBase, host_dtype, put
 from skdeepbm.estimators._layers import (
     check_kinds,
+    check_same_layers,
     default_template,
     hidden_groups,
     hidden_kind,
@@ -153,14 +154,8 @@ class AutoencoderModelMixin(BoltzmannBase):
     def _check_going_on(self, X: Any) -> None:
         """Raise unless the public arrays are what training can go on from."""
         self._check_shapes()
-        name, sizes = type(self).__name__, layer_sizes(self)
-        found = tuple(int(np.shape(w)[1]) for w in self.coefs_[: len(sizes)])
-        if found != sizes:
-            raise ValueError(
-                f"{name} goes on from hidden layers of {found} units, but hidden_layer_sizes="
-                f"{self.hidden_layer_sizes!r}. Set it to their numbers, or fit anew with "
-                "warm_start=False."
-            )
+        n_layers = len(layer_sizes(self))
+        check_same_layers(self, tuple(int(np.shape(w)[1]) for w in self.coefs_[:n_layers]))
         self._check_width(X)
 
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> Network:

@@ -10,7 +10,7 @@ import numpy as np
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import BoltzmannBase, put
 from skdeepbm.estimators._hyperparameters import check_groups
-from skdeepbm.estimators._layers import layer_sizes
+from skdeepbm.estimators._layers import check_same_layers
 from skdeepbm.models.dbm import DBM
 from skdeepbm.models.units import UNITS, BernoulliUnits
 
@@ -67,13 +67,7 @@ class DBMModelMixin(BoltzmannBase):
     def _check_going_on(self) -> None:
         """Raise unless the public arrays are what training can go on from."""
         self._check_shapes()
-        name, sizes = type(self).__name__, self._sizes()
-        if sizes[1:] != layer_sizes(self):
-            raise ValueError(
-                f"{name} goes on from hidden layers of {sizes[1:]} units, but hidden_layer_sizes="
-                f"{self.hidden_layer_sizes!r}. Set it to their numbers, or fit anew with "
-                "warm_start=False."
-            )
+        check_same_layers(self, self._sizes()[1:])
 
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> DBM:
         self._check_shapes()

@@ -18,7 +18,7 @@ from skdeepbm.estimators._labels import (
     replicated_rows,
     taken_rows,
 )
-from skdeepbm.estimators._layers import layer_sizes
+from skdeepbm.estimators._layers import check_same_layers
 from skdeepbm.estimators._rows import check_rows
 from skdeepbm.estimators._stage import begin_deep_fit
 from skdeepbm.estimators.finetuning import Backprop, WakeSleep
@@ -100,13 +100,7 @@ class DBNTrainingMixin(DBNLayersMixin):
     def _check_going_on(self, X: Any) -> None:
         """Raise unless the public arrays are what training can go on from."""
         self._check_shapes()
-        name, sizes = type(self).__name__, tuple(len(rbm.components_) for rbm in self.rbms_)
-        if layer_sizes(self) != sizes:
-            raise ValueError(
-                f"{name} goes on from hidden layers of {sizes} units, but hidden_layer_sizes="
-                f"{self.hidden_layer_sizes!r}. Set it to their numbers, or fit anew with "
-                "warm_start=False."
-            )
+        check_same_layers(self, tuple(len(rbm.components_) for rbm in self.rbms_))
         self._check_width(X)
 
     def _settings(self) -> Backprop | WakeSleep | None:

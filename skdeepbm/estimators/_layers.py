@@ -31,6 +31,16 @@ def layer_sizes(estimator: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in sizes)
 
 
+def check_same_layers(estimator: Any, sizes: tuple[int, ...]) -> None:
+    """Raise unless ``hidden_layer_sizes`` are those of the layers that training goes on from."""
+    if sizes != layer_sizes(estimator):
+        raise ValueError(
+            f"{type(estimator).__name__} goes on from hidden layers of {sizes} units, but "
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}. Set it to their numbers, or fit "
+            "anew with warm_start=False."
+        )
+
+
 def default_template() -> RBMTransformer:
     """Template of layers where none is given.
 

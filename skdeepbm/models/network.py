@@ -77,7 +77,10 @@ class Network:
         return x
 
     def log_probabilities(self, x: Any) -> Array:
-        """Of the classes of inputs, where the last layer is one softmax group, in nats."""
+        """Log-probabilities of classes, where the last layer is one softmax group.
+
+        Shape (n_rows, n_classes), in nats.
+        """
         output = self.layers[-1]
         a = output.input(self.hidden(x)) + output.units.bias
         return a - self.backend.xp.expand_dims(self.backend.logsumexp(a, axis=1), axis=1)
