@@ -88,8 +88,7 @@ class AutoencoderTrainingMixin(AutoencoderModelMixin):
         if not going_on or not hasattr(self, "_entropy"):
             self._entropy = self._seed().entropy
         settings = self._settings(self.finetuning, FINETUNING)
-        first = getattr(getattr(self, "_training", None), "epoch", 0) if going_on else 0
-        self._check_settings(settings, X, first, n_steps)
+        self._check_settings(settings, X, self._finished_epochs(going_on), n_steps)
         if not going_on:
             if self.visible == "multinomial":
                 check_any_words(self, X, document_lengths(X, backend))

@@ -120,6 +120,11 @@ class BoltzmannBase(
             self._check_width(X)
         return backend, X, self._model(backend, host_dtype(X))
 
+    def _finished_epochs(self, going_on: bool) -> int:
+        """Epochs that schedules have behind them, if training goes on."""
+        state = getattr(self, "_training", None) if going_on else None
+        return 0 if state is None else int(state.epoch)
+
     def _check_width(self, X: Any) -> None:
         """Raise unless data have the features of the parameters, which anybody may set."""
         if X.shape[1] != self._n_visible:

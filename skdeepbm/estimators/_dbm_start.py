@@ -55,8 +55,7 @@ class DBMStartMixin(DBMModelMixin):
         if going_on:
             self._check_going_on()
         X = check_training_rows(self, X, backend, going_on)
-        state = getattr(self, "_training", None) if going_on else None
-        check_schedules(self, state.epoch if state else 0, n_epochs)
+        check_schedules(self, self._finished_epochs(going_on), n_epochs)
         if not going_on or not hasattr(self, "_entropy"):
             self._entropy = self._seed().entropy
         return X

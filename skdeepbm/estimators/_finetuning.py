@@ -17,7 +17,7 @@ from skdeepbm.estimators._fitting import EpochHooks
 from skdeepbm.estimators._stage import Stage
 from skdeepbm.exceptions import DivergenceError
 from skdeepbm.training import Rows, TrainingState
-from skdeepbm.training.optimizers import OPTIMIZERS
+from skdeepbm.training.optimizers import usable_state
 
 
 class FinetuningRun(ABC):
@@ -49,11 +49,7 @@ class FinetuningRun(ABC):
         state = self.saved_state()
         self.is_new = state is None
         self.state = TrainingState() if state is None else copy.copy(state)
-        optimizer = OPTIMIZERS.get(settings.optimizer)
-        n_slots = None if optimizer is None else len(optimizer.slots)
-        if any(len(saved["slots"]) != n_slots for saved in self.state.optimizer.values()):
-            # another optimiser than before: nothing of its state can be used
-            self.state.optimizer = {}
+        self.state.optimizer = usable_state(settings.optimizer, self.state.optimizer)
         self.rate = learning_rate(settings, self.state.epoch, n_epochs, self.starting_rate())
         self.seed = np.random.SeedSequence(estimator._entropy, spawn_key=self.seed_key())
         self.held_out: np.ndarray | None = None

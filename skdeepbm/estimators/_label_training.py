@@ -178,13 +178,6 @@ class LabelTrainingMixin(RBMTrainingMixin):
             found.update(generative_weight=0.0, algorithm="cd")
         return found
 
-    def _check_early_stopping(self) -> None:
-        if not self.validation_fraction:
-            raise ValueError(
-                f"early_stopping={self.early_stopping!r} of {name_of(self)} looks at "
-                "held-out rows: set validation_fraction, for example to 0.1."
-            )
-
     def _is_better(self, trainer: Any, rows: Rows, held_out: Any) -> Callable[[Entry], bool]:
         return Rises(lambda entry: -entry[f"validation_{self.early_stopping}"])
 

@@ -21,7 +21,7 @@ from skdeepbm.models import RBM
 from skdeepbm.models.units import UNITS
 from skdeepbm.training import RBMTrainer, Rows, TrainingSettings
 from skdeepbm.training.monitor import monitored_rows
-from skdeepbm.training.optimizers import OPTIMIZERS
+from skdeepbm.training.optimizers import usable_state
 from skdeepbm.training.schedules import value_at
 from skdeepbm.training.start import column_moments, initial_parameters
 
@@ -68,24 +68,17 @@ class RBMTrainingMixin(TrainingMixin):
                 f"visible_states='mean' of {name_of(self)} needs algorithm='cd': chains of "
                 f"algorithm={self.algorithm!r} must be drawn. Use visible_states='auto'."
             )
-        if self.early_stopping is not None:
-            self._check_early_stopping()
-        going_on_state = getattr(self, "_training", None) if going_on else None
-        check_schedules(self, going_on_state.epoch if going_on_state else 0, n_epochs)
+        self._check_early_stopping()
+        check_schedules(self, self._finished_epochs(going_on), n_epochs)
         check_groups(self, self.hidden_groups, self.n_components, "hidden_groups")
         return check_training_rows(self, X, backend, going_on)
 
     def _check_early_stopping(self) -> None:
-        name = name_of(self)
-        if not self.validation_fraction:
-            raise ValueError(
-                f"early_stopping={self.early_stopping!r} of {name} looks at held-out rows: set "
-                "validation_fraction, for example to 0.1."
-            )
+        super()._check_early_stopping()
         if self.early_stopping == "pseudo_likelihood" and not has_pseudo_likelihood(self):
             raise ValueError(
-                f"early_stopping='pseudo_likelihood' of {name} needs discrete visible units; with "
-                f"visible={self.visible!r} use 'free_energy_gap'."
+                f"early_stopping='pseudo_likelihood' of {name_of(self)} needs discrete visible "
+                f"units; with visible={self.visible!r} use 'free_energy_gap'."
             )
 
     def _start(
@@ -118,10 +111,7 @@ class RBMTrainingMixin(TrainingMixin):
         dtype = np.dtype(self.training_dtype or host_dtype(self.components_))
         rbm = self._model(backend, dtype, copy_arrays=True)
         state = copy.copy(self._training)
-        n_slots = len(OPTIMIZERS[self.optimizer].slots)
-        if any(len(saved["slots"]) != n_slots for saved in state.optimizer.values()):
-            # another optimiser than before: nothing of its state can be used
-            state.optimizer = {}
+        state.optimizer = usable_state(self.optimizer, state.optimizer)
         state.chains = getattr(self, "h_samples_", None)
         if state.chains is not None and np.shape(state.chains)[1:] != (rbm.hidden.size,):
             raise ValueError(

@@ -21,7 +21,7 @@ from skdeepbm.models.autoencoder import Autoencoder
 from skdeepbm.models.network import Layer
 from skdeepbm.models.units import UNITS, MultinomialUnits, Units
 from skdeepbm.training import Rows, ShallowSettings, ShallowTrainer, Trainer
-from skdeepbm.training.optimizers import OPTIMIZERS
+from skdeepbm.training.optimizers import usable_state
 from skdeepbm.training.shallow_trainer import SHALLOW_MEASURES
 from skdeepbm.training.start import column_moments, glorot_weights
 
@@ -103,15 +103,10 @@ class ShallowTrainingMixin(TrainingMixin):
     def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
         """Hyper-parameters and data, checked before anything of the estimator changes."""
         self._check_corruption()
-        if self.early_stopping is not None and not self.validation_fraction:
-            raise ValueError(
-                f"early_stopping={self.early_stopping!r} of {name_of(self)} looks at "
-                "held-out rows: set validation_fraction, for example to 0.1."
-            )
+        self._check_early_stopping()
         if going_on:
             self._check_going_on()
-        state = getattr(self, "_training", None) if going_on else None
-        check_schedules(self, state.epoch if state else 0, n_epochs)
+        check_schedules(self, self._finished_epochs(going_on), n_epochs)
         X = check_training_rows(self, X, backend, going_on)
         if self.visible == "multinomial" and not going_on:
             check_any_words(self, X, document_lengths(X, backend))
@@ -183,11 +178,8 @@ class ShallowTrainingMixin(TrainingMixin):
         dtype = np.dtype(self.training_dtype or host_dtype(self.components_))
         model = self._model(backend, dtype, copy_arrays=True)
         state = copy.copy(self._training)
-        n_slots = len(OPTIMIZERS[self.optimizer].slots)
         shapes = {name: np.shape(saved["slots"][0]) for name, saved in state.optimizer.items()}
-        if any(len(saved["slots"]) != n_slots for saved in state.optimizer.values()):
-            # another optimiser than before: nothing of its state can be used
-            state.optimizer = {}
+        state.optimizer = usable_state(self.optimizer, state.optimizer)
         if shapes and ("decoder_weights" in shapes) == self.tied_weights:
             # weights that were tied and are not any more, or the reverse
             state.optimizer = {}

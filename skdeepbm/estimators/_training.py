@@ -166,6 +166,14 @@ class TrainingMixin(BoltzmannBase):
         finally:
             self._store(trainer, entries)
 
+    def _check_early_stopping(self) -> None:
+        """Raise if early stopping has nothing to look at."""
+        if self.early_stopping is not None and not self.validation_fraction:
+            raise ValueError(
+                f"early_stopping={self.early_stopping!r} of {name_of(self)} looks at held-out "
+                "rows: set validation_fraction, for example to 0.1."
+            )
+
     def _check_shapes(self) -> None:
         """Raise unless the public arrays, which anybody may set, fit together."""
         weights = np.shape(self.components_)

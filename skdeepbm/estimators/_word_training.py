@@ -21,7 +21,7 @@ from skdeepbm.models.over_replicated import OverReplicatedSoftmax
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.models.units import BernoulliUnits, MultinomialUnits
 from skdeepbm.training import Rows, TrainingSettings, WordTrainer
-from skdeepbm.training.optimizers import OPTIMIZERS
+from skdeepbm.training.optimizers import usable_state
 
 _ADAM_RATE = 0.003
 
@@ -104,8 +104,7 @@ class WordTrainingMixin(TrainingMixin):
     def _check_training(self, backend: Backend, X: Any, going_on: bool, n_epochs: int) -> Any:
         if going_on:
             self._check_going_on()
-        state = getattr(self, "_training", None) if going_on else None
-        check_schedules(self, state.epoch if state else 0, n_epochs)
+        check_schedules(self, self._finished_epochs(going_on), n_epochs)
         reset = not (going_on and hasattr(self, "n_features_in_"))
         X = check_counts(self, X, backend, reset=reset)
         if going_on:
@@ -155,10 +154,7 @@ class WordTrainingMixin(TrainingMixin):
         state = copy.copy(self._training)
         if state.base_bias is None:
             state.base_bias = np.asarray(self.intercept_visible_, dtype=np.float64)
-        n_slots = len(OPTIMIZERS[self.optimizer].slots)
-        if any(len(saved["slots"]) != n_slots for saved in state.optimizer.values()):
-            # another optimiser than before: nothing of its state can be used
-            state.optimizer = {}
+        state.optimizer = usable_state(self.optimizer, state.optimizer)
         batch_size = self._rows_per_batch(X.shape[0])
         n_chains = (self.n_chains or batch_size) + self.n_temperatures * (self.algorithm == "pt")
         state.chains = getattr(self, "h_samples_", None)

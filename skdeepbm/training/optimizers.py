@@ -130,3 +130,10 @@ class Adam(Optimizer):
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "nesterov": Nesterov, "adam": Adam}
+
+
+def usable_state(optimizer: str, state: dict[str, Any]) -> dict[str, Any]:
+    """The state that an optimiser goes on from: nothing of what another rule has left."""
+    rule = OPTIMIZERS.get(optimizer)
+    n_slots = None if rule is None else len(rule.slots)
+    return state if all(len(saved["slots"]) == n_slots for saved in state.values()) else {}
