@@ -27,6 +27,8 @@ class DBMRun(FinetuningRun):
         variance = getattr(estimator, "log_variance_visible_", None)
         if self.is_new and variance is not None:
             self.state.log_variance_floor = np.asarray(variance) + np.log(1e-3)
+        if self.state.base_bias is None:
+            self.state.base_bias = np.array(estimator.intercepts_[0])
         own = self._own_settings()
 
         def dbm() -> DBM:

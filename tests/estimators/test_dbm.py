@@ -191,6 +191,20 @@ def test_fit_and_partial_fit_are_one_mathematics(visible, centring, rows):
     assert parts.n_iter_ == 2 * -(-len(X) // 32)
 
 
+@pytest.mark.parametrize("pretraining", [True, False])
+def test_tempering_goes_on_between_the_same_ends(pretraining, small):
+    """The independent units that chains at the inverse temperature 0 have stay what they were."""
+    options = {"algorithm": "pt", "n_temperatures": 3, "batch_size": 50, "pretraining": pretraining}
+    options |= {**EXACT, "learning_rate": 0.05}
+    whole = machine(n_iter=4, **options).fit(small)
+    warm = machine(n_iter=2, warm_start=True, **options).fit(small).fit(small)
+    assert_same_model(warm, whole)
+    parts = machine(n_iter=0, **options).fit(small)
+    for start in [0, 50] * 4:
+        parts.partial_fit(small[start : start + 50])
+    assert_same_model(parts, whole, rtol=1e-9, atol=1e-12)
+
+
 def test_warm_start_goes_on(small):
     whole = machine(n_iter=4, **EXACT).fit(small)
     parts = machine(n_iter=2, warm_start=True, **EXACT).fit(small)
