@@ -65,7 +65,10 @@ class DBMStartMixin(DBMModelMixin):
         if np.ndim(target) == 0:
             return
         n_layers = len(dbm_layer_sizes(self))
-        found = np.asarray(target, dtype=np.float64)
+        try:
+            found = np.asarray(target, dtype=np.float64)
+        except (TypeError, ValueError):
+            found = np.empty(0)
         if found.shape != (n_layers,) or not ((found > 0) & (found < 1)).all():
             raise ValueError(
                 f"sparsity_target={target!r} of {type(self).__name__} must be a number between 0 "

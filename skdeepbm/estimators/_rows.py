@@ -7,7 +7,7 @@ from typing import Any
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._counts import check_counts
 from skdeepbm.estimators._hyperparameters import check_groups
-from skdeepbm.estimators._validation import check_data, repair_range, warn_of_groups
+from skdeepbm.estimators._validation import check_data, name_of, repair_range, warn_of_groups
 from skdeepbm.models.units import UNITS
 
 
@@ -62,6 +62,7 @@ def check_training_rows(estimator: Any, X: Any, backend: Backend, going_on: bool
         X = check_data(estimator, X, backend, reset=reset, sparse=kind.sparse)
     if going_on:
         estimator._check_width(X)
+        _check_variance(estimator)
     groups = check_groups(estimator, estimator.visible_groups, X.shape[1], "visible_groups")
     if is_counts:
         return X
@@ -69,3 +70,17 @@ def check_training_rows(estimator: Any, X: Any, backend: Backend, going_on: bool
     if kind.kind == "softmax" and not was_outside:
         warn_of_groups(estimator, X, groups)
     return X
+
+
+def _check_variance(estimator: Any) -> None:
+    """Raise if training would go on with variances that are not there.
+
+    Units were of another kind at the last fit, or somebody has set all arrays but that one.
+    """
+    learned = hasattr(estimator, "variance_rate") and UNITS[estimator.visible].has_variance
+    if learned and not hasattr(estimator, "log_variance_visible_"):
+        raise ValueError(
+            f"{name_of(estimator)} goes on from parameters without log_variance_visible_, which "
+            f"training with visible={estimator.visible!r} needs. Set it (zeros are variances of "
+            "1), or fit anew with warm_start=False."
+        )

@@ -476,6 +476,7 @@ def test_divergence_of_a_layer_leaves_nothing(real):
         ({"rbm": RBM(hidden="relu")}, ValueError, "layer 0 of DBM has hidden='relu'"),
         ({"rbm": RBM(n_iter=-1)}, ValueError, "'n_iter' parameter of RBMTransformer"),
         ({"sparsity_target": [0.1]}, ValueError, "sparsity_target=.* each of its 2 hidden layers"),
+        ({"sparsity_target": ["a", "b"]}, ValueError, "sparsity_target=.* each of its 2 hidden"),
         ({"sparsity_target": [0.1, 1.0]}, ValueError, "sparsity_target=.* each of its 2 hidden"),
         ({"learning_rate": [0.1, -1]}, ValueError, "learning_rate of DBM"),
         ({"visible": "softmax", "visible_groups": 7}, ValueError, "visible_groups=7 of DBM"),

@@ -4,8 +4,9 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 
-from skdeepbm import RBMTransformer, schedules
+from skdeepbm import DBM, RBMTransformer, schedules
 
 ARRAYS = ("components_", "intercept_hidden_", "intercept_visible_")
 
@@ -178,6 +179,20 @@ def test_training_goes_on_with_another_number_of_chains(algorithm, small):
     rbm.h_samples_ = rbm.h_samples_[: 3 * n_levels]
     rbm.set_params(n_chains=None).fit(small)
     assert len(rbm.h_samples_) == 3 * n_levels
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "estimator", [RBMTransformer(4), DBM((4, 3), rbm=RBMTransformer(n_iter=1))], ids=["rbm", "dbm"]
+)
+def test_training_does_not_go_on_without_variances(estimator, method, small):
+    model = clone(estimator).set_params(n_iter=1, warm_start=True).fit(small)
+    model.set_params(visible="gaussian", learning_rate=1e-3)
+    with pytest.raises(ValueError, match="without log_variance_visible_, .* visible='gaussian'"):
+        getattr(model, method)(small)
+    model.log_variance_visible_ = np.zeros(64)
+    getattr(model, method)(small)
+    assert np.isfinite(model.log_variance_visible_).all()
 
 
 def test_training_goes_on_from_parameters_without_a_fit(small):
