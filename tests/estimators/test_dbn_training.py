@@ -638,8 +638,8 @@ def test_verbose(small, blobs, capsys):
     dbn(wake_sleep(1), verbose=1, rbm=RBMTransformer(n_iter=1, verbose=1)).fit(small, blobs)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("]")[0][1:] for line in lines] == [
-        "RBMTransformer",
-        "ClassificationRBM",
+        "DBNClassifier, layer 0",
+        "DBNClassifier, layer 1",
         "DBNClassifier",
     ]
     assert "reconstruction error = " in lines[2]

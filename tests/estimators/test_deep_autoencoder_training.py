@@ -712,7 +712,8 @@ def test_verbose(small, capsys):
     assert "validation loss = " in lines[1]
     autoencoder(backprop(1), verbose=1, pretrainer=RBM(n_iter=1, verbose=1)).fit(small)
     names = [line.split("]")[0][1:] for line in capsys.readouterr().out.splitlines()]
-    assert names == ["RBMTransformer", "RBMTransformer", "DeepAutoencoder"]
+    outer = "DeepAutoencoder"
+    assert names == [f"{outer}, layer 0", f"{outer}, layer 1", outer]
 
 
 # -- divergence ------------------------------------------------------------------------------
