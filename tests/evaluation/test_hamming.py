@@ -24,9 +24,7 @@ def words(codes):
 
 def pairs(queries, codes):
     """Distance of each pair, bit by bit."""
-    return [
-        [sum(int(x) != int(y) for x, y in zip(q, c, strict=True)) for c in codes] for q in queries
-    ]
+    return (queries[:, None, :] != codes).sum(axis=2).tolist()
 
 
 def expected_nearest(rows, k, own):

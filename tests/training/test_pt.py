@@ -47,16 +47,16 @@ def test_rows_are_those_at_1(backend, ref, make_trainer, take_step, spy):
 @pytest.mark.parametrize("visible", VISIBLE)
 def test_rows_come_to_the_model(backend, ref, make_trainer, take_step, spy, visible, hidden):
     tiny = ref.make_tiny(visible, hidden, seed=3)
-    settings = {"n_temperatures": 3, "n_chains": 4000, "learning_rate": 0.0, "n_gibbs_steps": 25}
+    settings = {"n_temperatures": 3, "n_chains": 2000, "learning_rate": 0.0, "n_gibbs_steps": 15}
     state = TrainingState(base_bias=np.linspace(-0.5, 0.5, tiny.visible.bias.size))
     trainer = make_trainer(tiny, backend, state=state, algorithm="pt", **settings)
     take_step(trainer, ref.some_rows(tiny.visible, 2))
     (seen,) = spy
-    assert seen.n_steps == 25
+    assert seen.n_steps == 15
     mean_v, mean_h, mean_vh = tiny.moments()
     assert ref.within_error(seen.v, mean_v)
     assert ref.within_error(seen.h, mean_h)
-    products = (seen.v[:, :, None] * seen.h[:, None, :]).reshape(4000, -1)
+    products = (seen.v[:, :, None] * seen.h[:, None, :]).reshape(2000, -1)
     assert ref.within_error(products, mean_vh.ravel())
     np.testing.assert_allclose(seen.h, tiny.hidden.mean(tiny.hidden_input(seen.v)), rtol=1e-9)
 
