@@ -103,7 +103,7 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Entries that are not known may hold anything finite.
+            Entries that are not known may hold anything, NaN too.
         mask : array-like of bool of shape (n_samples, n_features) or None, default=None
             True where an entry is known. Known entries are put back after every pass, the others
             start at the expected values of units without input. None: all are seen, and all are
@@ -134,6 +134,7 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         True
         """
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
+        X, given_mask = known_entries(self, mask, X)
         backend, X, dbm = self._prepare(X)
         xp = backend.xp
 
@@ -146,9 +147,7 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
                 v = v if known is None else xp.where(known, given, v)
             return v
 
-        return self._apply_rows(
-            backend, X, host_dtype(X), filled_in, self._width, *known_entries(self, mask, X)
-        )
+        return self._apply_rows(backend, X, host_dtype(X), filled_in, self._width, *given_mask)
 
     # -- likelihoods ---------------------------------------------------------------------
 

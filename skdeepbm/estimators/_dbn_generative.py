@@ -102,7 +102,7 @@ class DBNGenerativeMixin(DBNModelMixin):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Entries that are not known may hold anything finite.
+            Entries that are not known may hold anything, NaN too.
         mask : array-like of bool of shape (n_samples, n_features) or None, default=None
             True where an entry is known. Known entries are put back after every pass, the others
             start at the expected values of units without input. None: all are seen, and all are
@@ -139,6 +139,7 @@ class DBNGenerativeMixin(DBNModelMixin):
         True
         """
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
+        X, given_mask = known_entries(self, mask, X)
         backend, X, net = self._prepare_net(X)
         if self.visible == "multinomial":
             raise TypeError(
@@ -154,9 +155,7 @@ class DBNGenerativeMixin(DBNModelMixin):
                 return net.reconstruct(v, n_gibbs_steps, stream)
             return net.fill_in(v, known, n_gibbs_steps, stream)
 
-        return self._apply_rows(
-            backend, X, host_dtype(X), filled_in, self._width, *known_entries(self, mask, X)
-        )
+        return self._apply_rows(backend, X, host_dtype(X), filled_in, self._width, *given_mask)
 
     def log_partition(self, method: str = "auto", **options: Any) -> LogPartition:
         """Logarithm of the partition function of the top RBM, label units included.

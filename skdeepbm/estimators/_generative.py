@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._base import GIBBS, SAMPLE, BoltzmannBase, host_dtype
 from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.estimators._validation import known_entries
 from skdeepbm.evaluation.ais import base_bias
 from skdeepbm.sampling import ParallelTempering, gibbs_chain
 from skdeepbm.sampling.tempering import spaced
@@ -71,29 +72,47 @@ class GenerativeMixin(BoltzmannBase):
         """
         return self._expected_visible(X, lambda model: model)
 
-    def reconstruct(self, X: Any, n_gibbs_steps: int = 1) -> Any:
+    def reconstruct(self, X: Any, n_gibbs_steps: int = 1, *, mask: Any = None) -> Any:
         """Expected visible values after deterministic passes up and down.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Entries that are not known may hold anything, NaN too.
         n_gibbs_steps : int, default=1
-            Number of passes; each passes expected values on, nothing is drawn.
+            Number of passes; each passes expected values on, nothing is drawn. Missing entries
+            settle in ten or twenty.
+        mask : array-like of bool of shape (n_samples, n_features) or None, default=None
+            True where an entry is known. Known entries are put back after every pass, the others
+            start at the expected values of units without input. None: all are seen, and all are
+            reconstructed.
 
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If `mask` has another shape than `X`, or `n_gibbs_steps` is not at least 1.
         """
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
+        X, given_mask = known_entries(self, mask, X)
+        backend, X, model = self._prepare(X)
+        xp = backend.xp
 
-        def passes(model: Any, v: Array) -> Array:
+        def passes(given: Array, known: Array | None = None) -> Array:
+            v = given
+            if known is not None:
+                v = xp.where(known, given, model.visible.mean(xp.zeros_like(given)))
             for _ in range(n_gibbs_steps):
-                v = model.visible.mean(
-                    model.visible_input(model.hidden.mean(model.hidden_input(v)))
-                )
+                h = model.hidden.mean(model.hidden_input(v))
+                v = model.visible.mean(model.visible_input(h))
+                v = v if known is None else xp.where(known, given, v)
             return v
 
-        return self._rowwise(X, passes)
+        width = max(model.visible.size, model.hidden.size)
+        return self._apply_rows(backend, X, host_dtype(model.weights), passes, width, *given_mask)
 
     def reconstruction_curve(self, X: Any, n_gibbs_steps: int = 10) -> np.ndarray:
         """Reconstruction error after each of several deterministic passes up and down.

@@ -172,7 +172,7 @@ def test_reconstruct_by_hand(visible, ref):
     v = np.where(mask, X, tiny.layers[0].mean(np.zeros_like(X)))
     for n in (1, 2):
         v = np.where(mask, X, expected(v))
-        found = model.reconstruct(np.where(mask, X, 0.5), mask, n)
+        found = model.reconstruct(np.where(mask, X, np.nan), mask, n)
         np.testing.assert_allclose(found, v, rtol=1e-6)
         np.testing.assert_array_equal(found[mask], X[mask])
     with pytest.raises(ValueError, match=r"mask has shape \(3,\), but reconstruct of DBM needs"):

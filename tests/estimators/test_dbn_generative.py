@@ -202,9 +202,10 @@ def test_missing_entries_are_filled_in(trained):
         np.testing.assert_array_equal(found[mask], X[mask])
     assert np.mean((np.mean(drawn, axis=0) - X)[~mask] ** 2) < 0.9 * error
     # what stands in the place of a missing entry does not matter
-    np.testing.assert_array_equal(
-        model.reconstruct(np.where(mask, X, 0.0), mask), model.reconstruct(spoiled, mask)
-    )
+    for value in (0.0, -7.0, np.nan, np.inf):
+        np.testing.assert_array_equal(
+            model.reconstruct(np.where(mask, X, value), mask), model.reconstruct(spoiled, mask)
+        )
     out = model.reconstruct(spoiled.astype(np.float32), mask)
     assert out.dtype == np.float32
     np.testing.assert_array_equal(out[mask], X.astype(np.float32)[mask])
@@ -243,7 +244,7 @@ def test_bad_rows_to_reconstruct(finetuning, small, blobs):
     X = small.copy()
     X[3, 5] = np.nan
     with pytest.raises(ValueError, match="(?s)Input X contains NaN.*row 3, column 5"):
-        model.reconstruct(X, ~np.isnan(X))
+        model.reconstruct(X, np.ones(X.shape, bool))
     with pytest.raises(ValueError, match=r"mask has shape \(100, 3\).*\(100, 64\)"):
         model.reconstruct(small, np.ones((100, 3), bool))
     with pytest.raises(ValueError, match="n_gibbs_steps of DBNClassifier must be"):
