@@ -62,7 +62,7 @@ bench: $(VENV)/.stamp-tests
 
 docs: $(VENV)/.stamp-docs
 	$(BIN)/python docs/run_snippets.py
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 clean:
