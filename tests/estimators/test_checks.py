@@ -40,7 +40,7 @@ OPTIONS = [
     RBMTransformer(n_iter=2, algorithm="pcd"),
     # 256 continuous hidden units at data whose mean is a hundred standard deviations from zero
     RBMTransformer(visible="gaussian", hidden="gaussian"),
-    RBMTransformer(visible="gaussian", hidden="gaussian", algorithm="pcd"),
+    RBMTransformer(n_iter=3, visible="gaussian", hidden="gaussian", algorithm="pcd"),
     RBMTransformer(n_iter=2, visible="gaussian", hidden="relu"),
     RBMTransformer(n_iter=2, optimizer="adam", training_dtype=None, centring=False),
     RBMTransformer(n_iter=2, optimizer="nesterov", sparsity_cost=0.1, max_norm=1.0, norm_cost=0.1),
@@ -51,7 +51,7 @@ OPTIONS = [
 
 
 COUNTS = [
-    ReplicatedSoftmax(),
+    ReplicatedSoftmax(n_iter=10),
     ReplicatedSoftmax(8, n_iter=2, algorithm="cd", batch_size=10),
     ReplicatedSoftmax(8, n_iter=2, algorithm="pcd", optimizer="sgd", n_gibbs_steps=2),
     ReplicatedSoftmax(8, n_iter=2, optimizer="nesterov", centring=False, sparsity_cost=0.1),
@@ -78,11 +78,6 @@ PLANE = RBMTransformer(visible="gaussian", n_iter=60, learning_rate=0.08, batch_
 DRAWN = RBMTransformer(n_iter=50, visible_states="draw", learning_rate=0.6, batch_size=30)
 DEEP = [
     DBNClassifier((8, 6)),
-    DBNClassifier(
-        (8, 6),
-        rbm=[RBMTransformer(visible="gaussian", n_iter=5), RBMTransformer(n_iter=5)],
-        finetuning=Backprop(n_iter=20, learning_rate=0.3),
-    ),
     DBNClassifier(
         (8, 6), rbm=RBMTransformer(n_iter=2), finetuning=Backprop(n_iter=40, optimizer="lbfgs")
     ),
@@ -158,17 +153,10 @@ JOINT = [
     DBMClassifier(
         (8, 6, 5),
         visible="gaussian",
-        rbm=QUICK,
+        pretraining=False,
         n_iter=2,
         transform_layers="all",
         finetuning=ADAM,
-    ),
-    DBMClassifier(
-        (8, 6),
-        visible="gaussian",
-        pretraining=False,
-        n_iter=2,
-        finetuning=Backprop(n_iter=15, optimizer="adam", learning_rate=0.1),
     ),
     DBMClassifier((8, 6), rbm=QUICK, n_iter=2, finetuning=None, inference="mean_field"),
 ]
