@@ -48,13 +48,35 @@ def _make(name):
     if name == "strict":
         pytest.importorskip("array_api_strict")
         return _make_strict()
+    return get_backend(name)
+
+
+def _why_no_cupy():
     try:
-        return get_backend("cupy")
+        get_backend("cupy")
     except BackendNotAvailableError as error:
-        pytest.skip(f"no CuPy with a CUDA device here ({type(error).__name__})")
+        return str(error)
+    return None
 
 
-@pytest.fixture(scope="session", params=[*_NAMES, pytest.param("cupy", marks=pytest.mark.gpu)])
+_NO_CUPY = _why_no_cupy()
+# thousands of tests that only skip take their time too: one test says that they are not there
+_ON_GPU = [] if _NO_CUPY else [pytest.param("cupy", marks=pytest.mark.gpu)]
+
+
+def pytest_report_header():
+    return f"CuPy: {'its tests are not collected. ' + _NO_CUPY if _NO_CUPY else 'here'}"
+
+
+@pytest.fixture
+def cupy():
+    """CuPy with a device; skips where there is none."""
+    if _NO_CUPY:
+        pytest.skip(_NO_CUPY)
+    return get_backend("cupy")
+
+
+@pytest.fixture(scope="session", params=[*_NAMES, *_ON_GPU])
 def backend(request):
     """Every backend in turn."""
     return _make(request.param)

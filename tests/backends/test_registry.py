@@ -46,6 +46,15 @@ def test_absent_cupy_names_the_install_line():
     assert issubclass(BackendNotAvailableError, ImportError)
 
 
+@pytest.mark.gpu
+def test_cupy_is_here(cupy):
+    """Skips, once and with the reason, where the tests of `backend` leave CuPy out."""
+    assert cupy.name == "cupy"
+    x = cupy.asarray(np.arange(3.0))
+    assert cupy.owns(x)
+    np.testing.assert_array_equal(cupy.to_host(x), np.arange(3.0))
+
+
 def test_backends_are_made_once():
     assert get_backend("numpy") is get_backend("numpy")
 
