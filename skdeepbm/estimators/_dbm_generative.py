@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from skdeepbm.estimators._base import PARTITION, SAMPLE, host_dtype
 from skdeepbm.estimators._dbm_model import DBMModelMixin
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._likelihood import LogPartitionMixin
-from skdeepbm.estimators._validation import known_entries
+from skdeepbm.estimators._missing_entries import known_entries, passed_back
 from skdeepbm.evaluation.dbm_annealing import annealed_side, side_states
 from skdeepbm.evaluation.dbm_likelihood import dbm_bound
 from skdeepbm.models.dbm import DBM, FoldedDBM
@@ -136,18 +137,12 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
         X, given_mask = known_entries(self, mask, X)
         backend, X, dbm = self._prepare(X)
-        xp = backend.xp
 
-        def filled_in(given: Array, known: Array | None = None) -> Array:
-            v = given
-            if known is not None:
-                v = xp.where(known, given, dbm.visible.mean(xp.zeros_like(given)))
-            for _ in range(n_gibbs_steps):
-                v = dbm.visible.mean(dbm.from_above(0, settled_means(dbm, v)[0]))
-                v = v if known is None else xp.where(known, given, v)
-            return v
+        def there_and_back(v: Array) -> Array:
+            return dbm.visible.mean(dbm.from_above(0, settled_means(dbm, v)[0]))
 
-        return self._apply_rows(backend, X, host_dtype(X), filled_in, self._width, *given_mask)
+        passes = partial(passed_back, dbm.visible, there_and_back, n_gibbs_steps)
+        return self._apply_rows(backend, X, host_dtype(X), passes, self._width, *given_mask)
 
     # -- likelihoods ---------------------------------------------------------------------
 

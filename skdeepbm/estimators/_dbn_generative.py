@@ -12,7 +12,7 @@ from skdeepbm.estimators._base import PARTITION, SAMPLE, host_dtype
 from skdeepbm.estimators._dbn_model import DBNModelMixin
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._labels import one_hot, rows_to_sample
-from skdeepbm.estimators._validation import known_entries
+from skdeepbm.estimators._missing_entries import known_entries
 from skdeepbm.evaluation.belief_bound import belief_bound
 from skdeepbm.evaluation.partition import LogPartition
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._base import GIBBS, SAMPLE, BoltzmannBase, host_dtype
 from skdeepbm.estimators._hyperparameters import check_count
-from skdeepbm.estimators._validation import known_entries
+from skdeepbm.estimators._missing_entries import known_entries, passed_back
 from skdeepbm.evaluation.ais import base_bias
 from skdeepbm.sampling import ParallelTempering, gibbs_chain
 from skdeepbm.sampling.tempering import spaced
@@ -95,22 +96,27 @@ class GenerativeMixin(BoltzmannBase):
         ------
         ValueError
             If `mask` has another shape than `X`, or `n_gibbs_steps` is not at least 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdeepbm import RBMTransformer
+        >>> from skdeepbm.datasets import make_bars_and_stripes
+        >>> X = make_bars_and_stripes(3).astype(float)
+        >>> rbm = RBMTransformer(n_components=8, n_iter=20, random_state=0).fit(X)
+        >>> X[:, 0] = np.nan
+        >>> filled = rbm.reconstruct(X, n_gibbs_steps=10, mask=~np.isnan(X))
+        >>> bool(np.isfinite(filled).all() and (filled[:, 1:] == X[:, 1:]).all())
+        True
         """
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
         X, given_mask = known_entries(self, mask, X)
         backend, X, model = self._prepare(X)
-        xp = backend.xp
 
-        def passes(given: Array, known: Array | None = None) -> Array:
-            v = given
-            if known is not None:
-                v = xp.where(known, given, model.visible.mean(xp.zeros_like(given)))
-            for _ in range(n_gibbs_steps):
-                h = model.hidden.mean(model.hidden_input(v))
-                v = model.visible.mean(model.visible_input(h))
-                v = v if known is None else xp.where(known, given, v)
-            return v
+        def there_and_back(v: Array) -> Array:
+            return model.visible.mean(model.visible_input(model.hidden.mean(model.hidden_input(v))))
 
+        passes = partial(passed_back, model.visible, there_and_back, n_gibbs_steps)
         width = max(model.visible.size, model.hidden.size)
         return self._apply_rows(backend, X, host_dtype(model.weights), passes, width, *given_mask)
 

@@ -206,50 +206,6 @@ def _warn_of_range(estimator: Any, X: Any, kind: type[Units]) -> None:
     )
 
 
-def known_entries(estimator: Any, mask: Any, X: Any) -> tuple[Any, tuple[np.ndarray, ...]]:
-    """Rows for `reconstruct`, and its mask.
-
-    Parameters
-    ----------
-    estimator : estimator
-    mask : array-like of bool or None
-        True where an entry of `X` is known.
-    X : rows as the caller gave them
-
-    Returns
-    -------
-    X : the same, or a copy with 0 in the place of what is not known, so that it may be NaN
-    known : tuple
-        The mask on the host as the only element; empty where there is none.
-    """
-    if mask is None:
-        return X, ()
-    owner = owner_of(mask)
-    known = np.asarray(mask if owner is None else owner.to_host(mask), dtype=bool)
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
-    if known.shape != tuple(X.shape):
-        raise ValueError(
-            f"mask has shape {known.shape}, but reconstruct of {name_of(estimator)} needs "
-            f"that of X, {tuple(X.shape)}: True where an entry is known."
-        )
-    owner = owner_of(X)
-    if sp.issparse(X):
-        # `multiply` keeps NaN times 0
-        coo = X.tocoo()
-        kept = known[coo.coords]
-        places = tuple(axis[kept] for axis in coo.coords)
-        X = sp.csr_array((coo.data[kept], places), shape=X.shape)
-    elif owner is not None:
-        xp = owner.xp
-        X = xp.where(owner.asarray(known), X, xp.zeros_like(X))
-    elif hasattr(X, "columns"):
-        X = X.where(known, 0)
-    else:
-        X = np.where(known, X, np.zeros((), X.dtype))
-    return X, (known,)
-
-
 def warn_of_constant_columns(estimator: Any, mean: np.ndarray, variance: np.ndarray) -> None:
     """Warn of columns from which Gaussian units cannot learn a variance."""
     constant = np.flatnonzero(constant_columns(mean, variance))

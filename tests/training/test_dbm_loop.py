@@ -149,12 +149,11 @@ def _bars():
     return np.unique(np.concatenate([bars, stripes]), axis=0)
 
 
-@pytest.mark.parametrize("sizes", [(9, 8, 6, 4)])
-def test_learns_bars_and_stripes(compiled, ref, hooks, sizes):
+def test_learns_bars_and_stripes(compiled, ref, hooks):
     """The exact log-likelihood rises from that of independent pixels most of the way to log 14."""
     v = _bars()
     assert len(v) == 14
-    tiny = ref.make_dbm(sizes, std=0.05)
+    tiny = ref.make_dbm((9, 8, 6, 4), std=0.05)
     for layer in tiny.layers:
         layer.bias = 0 * layer.bias
     trainer = _make(
