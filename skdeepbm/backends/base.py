@@ -11,10 +11,13 @@ Conventions: an operation that takes ``out`` writes there and returns it, and al
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
+
+from skdeepbm.backends.threads import Loop
 
 Array = Any
 """An array of some backend."""
@@ -89,6 +92,28 @@ class Backend(ABC):
     @abstractmethod
     def normal(self, shape: tuple[int, ...], stream: Stream, dtype: DType) -> Array:
         """Standard normal numbers."""
+
+    # -- loops side by side --------------------------------------------------------------
+
+    def row_blocks(self, n_rows: int, n_products: int) -> list[slice]:
+        """Parts of the rows for :meth:`run_together`, the same on every machine.
+
+        ``n_products`` is the number of multiplications for a row between two yields.
+        """
+        return [slice(0, n_rows)]
+
+    def run_together(self, loops: Sequence[Loop]) -> None:
+        """Take independent loops to their ends, side by side where that is faster."""
+        for loop in loops:
+            for _ in loop:
+                pass
+
+    def branches(self, stream: Stream, n: int) -> list[Stream]:
+        """Streams for loops that run together, seeded by numbers from this one."""
+        if n == 1:
+            return [stream]
+        seeds = self.to_host(self.uniform((n, 4), stream, self.xp.float64))
+        return [self.stream(np.random.SeedSequence([int(u * 2**32) for u in row])) for row in seeds]
 
     # -- fused operations ----------------------------------------------------------------
 

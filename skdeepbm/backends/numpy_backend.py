@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from itertools import pairwise
 from typing import Any
 
 import array_api_compat.numpy as xp
@@ -14,9 +15,13 @@ import numpy as np
 
 from skdeepbm.backends.base import Array, Backend, DType, Stream
 from skdeepbm.backends.counts import Counts
+from skdeepbm.backends.threads import Loop, run_together
 
 #: elements of three arrays that the second-level cache has room for
 _CACHED = 2**15
+#: rows of a block that runs beside others: a product of fewer takes longer for each; and the
+#: multiplications that such a block has to do, so that threads wait little for the interpreter
+_BLOCK_ROWS, _BLOCK_PRODUCTS = 50, 2**22
 _WORDS: Any = ctypes.c_uint64 * 4
 
 
@@ -101,6 +106,14 @@ class NumpyBackend(Backend):
         self, seed: np.random.SeedSequence | None = None, state: dict[str, Any] | None = None
     ) -> NumpyStream:
         return NumpyStream(seed, state)
+
+    def row_blocks(self, n_rows: int, n_products: int) -> list[slice]:
+        n = n_rows // _BLOCK_ROWS if _BLOCK_ROWS * n_products >= _BLOCK_PRODUCTS else 1
+        ends = [n_rows * i // max(n, 1) for i in range(max(n, 1) + 1)]
+        return [slice(*pair) for pair in pairwise(ends)]
+
+    def run_together(self, loops: Sequence[Loop]) -> None:
+        run_together(loops)
 
     def uniform(self, shape: tuple[int, ...], stream: Any, dtype: DType) -> Array:
         # raw 64-bit words cut in two are several times faster than Generator.random(float32)

@@ -12,7 +12,7 @@ average. The truth lies between the two, up to their noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +27,9 @@ CLASSIC = np.concatenate(
     [np.arange(0, 500) / 1e3, np.arange(5000, 9000) / 1e4, np.arange(90_000, 100_001) / 1e5]
 )
 
-_PILOT_STAGES = 100
-_EVEN = np.linspace(0.0, 1.0, _PILOT_STAGES + 1)
+#: stages of each of the two pilots, before the path is known
+PILOT_STAGES = 100
+_EVEN = np.linspace(0.0, 1.0, PILOT_STAGES + 1)
 #: standard error of log Z (nats) that automatic choices aim at, and the fewest and most stages
 _WANTED_ERROR, _FEWEST, _MOST = 0.01, 1000, 10_000
 #: runs of an automatic choice at first and at most, and the multiplications that more may take
@@ -66,7 +67,7 @@ def anneal(
     betas: Sequence[float] | np.ndarray,
     base_bias: Array,
     stream: Stream,
-    watch: Callable[[int, Array], None] | None = None,
+    factors: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Array]:
     """Take states from the first inverse temperature to the last.
 
@@ -80,9 +81,9 @@ def anneal(
     base_bias : array of shape (n_visible,)
         Visible bias at inverse temperature 0.
     stream : Stream
-    watch : callable or None, default=None
-        Called with the number of each stage and the logarithms of the factors by which it
-        multiplies the weights.
+    factors : ndarray of shape (n_stages, n_runs) or None, default=None
+        On the host, filled with the logarithms of the factors by which each stage multiplies the
+        weights.
 
     Returns
     -------
@@ -94,23 +95,54 @@ def anneal(
     backend = rbm.backend
     log_weights = np.zeros(int(v.shape[0]))
     v = backend.xp.asarray(v, copy=True)
+    n_products = 2 * sum(math.prod(block.shape) for block in rbm.blocks)
+    blocks = backend.row_blocks(log_weights.size, n_products)
+    streams = backend.branches(stream, len(blocks))
+    backend.run_together(
+        [
+            _stages(
+                rbm,
+                v[rows, :],
+                betas,
+                base_bias,
+                each,
+                log_weights[rows],
+                None if factors is None else factors[:, rows],
+            )
+            for rows, each in zip(blocks, streams, strict=True)
+        ]
+    )
+    return log_weights, v
+
+
+def _stages(
+    rbm: Bipartite,
+    v: Array,
+    betas: Sequence[float] | np.ndarray,
+    base_bias: Array,
+    stream: Stream,
+    log_weights: np.ndarray,
+    factors: np.ndarray | None,
+) -> Generator[None, None, None]:
+    """Anneal a block of rows: ``v``, ``log_weights`` and ``factors`` change in place."""
+    backend = rbm.backend
     a = backend.empty((int(v.shape[0]), rbm.hidden.size), rbm.dtype)
     h = backend.empty((int(v.shape[0]), rbm.hidden.size), rbm.dtype)
     old = tempered(rbm, float(betas[0]), base_bias)
     for stage, beta in enumerate(betas[1:], start=1):
         new = tempered(rbm, float(beta), base_bias)
         rbm.hidden_input(v, out=a)
-        factors = backend.to_host(log_ratio(old, new, v, a)).astype(np.float64)
-        log_weights += factors
-        if watch is not None:
-            watch(stage, factors)
+        change = backend.to_host(log_ratio(old, new, v, a)).astype(np.float64)
+        log_weights += change
+        if factors is not None:
+            factors[stage - 1] = change
         if stage + 1 < len(betas):
             a *= new.beta
             new.hidden.sample(a, stream, out=h)
             new.visible_input(h, out=v)
             new.visible.sample(v, stream, out=v)
         old = new
-    return log_weights, v
+        yield
 
 
 def log_mean_weight(log_weights: np.ndarray) -> tuple[float, float, float, float]:
@@ -203,12 +235,9 @@ def plan(rbm: Bipartite, n_runs: int, temperatures: str | int | np.ndarray, stre
         return Plan(start, CLASSIC)
     if not isinstance(temperatures, str) and np.ndim(temperatures):
         return Plan(start, np.asarray(temperatures, dtype=np.float64))
-    speed = np.empty(_PILOT_STAGES)
-
-    def watch(stage: int, factors: np.ndarray) -> None:
-        speed[stage - 1] = factors.std() * _PILOT_STAGES
-
-    anneal(rbm, draw_base(rbm, start, n_runs, stream), _EVEN, start, stream, watch)
+    factors = np.empty((PILOT_STAGES, n_runs))
+    anneal(rbm, draw_base(rbm, start, n_runs, stream), _EVEN, start, stream, factors)
+    speed = factors.std(axis=1) * PILOT_STAGES
     _check_finite(speed)
     length = float(speed.mean())
     if isinstance(temperatures, str):

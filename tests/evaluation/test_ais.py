@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
+from skdeepbm.backends import numpy_backend as numpy_backend_module
 from skdeepbm.evaluation.ais import (
     Plan,
     anneal,
@@ -125,6 +127,28 @@ def test_one_stage_is_importance_sampling(backend, ref, visible, hidden):
     assert found.effective_sample_size == pytest.approx(
         weights.sum() ** 2 / np.sum(weights**2), rel=1e-9
     )
+
+
+def test_blocks_of_runs_are_a_sample_of_the_same_weights(compiled, ref, monkeypatch):
+    """Runs in blocks, side by side or not, have unbiased weights too, and the same ones."""
+    monkeypatch.setattr(numpy_backend_module, "_BLOCK_PRODUCTS", 1)
+    tiny, n = ref.make_tiny("bernoulli", "bernoulli", seed=6), 20_000
+    rbm, betas = tiny.rbm(compiled), np.linspace(0, 1, 6)
+    base = np.linspace(-0.4, 0.3, tiny.visible.bias.size)
+    found = []
+    for n_threads in (1, 2):
+        stream, factors = _stream(compiled), np.empty((5, n))
+        v = draw_base(rbm, base, n, stream)
+        with threadpool_limits(n_threads, user_api="blas"):
+            log_weights, after = anneal(rbm, v, betas, base, stream, factors)
+        np.testing.assert_allclose(factors.sum(axis=0), log_weights, rtol=1e-12)
+        found.append((log_weights, after))
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+    weights = np.exp(found[0][0] - tiny.log_z() + log_base_partition(rbm, base))
+    assert abs(weights.mean() - 1) < 4 * weights.std() / np.sqrt(n)
+    assert 1e-3 < weights.std() / np.sqrt(n) < 1 / 40
+    assert len(compiled.row_blocks(n, 1)) == 400
 
 
 def test_coverage(compiled, ref):
