@@ -16,6 +16,8 @@ from threadpoolctl import ThreadpoolController
 
 Loop = Generator[None, None, None]
 
+# threads of BLAS for each loop from which on its products alone gain more than the loops would
+_MANY = 4
 # of the process: two that change the number of threads at once would restore each other's
 _busy = threading.Lock()
 
@@ -23,8 +25,9 @@ _busy = threading.Lock()
 def run_together(loops: Sequence[Loop]) -> None:
     """Take every loop to its end, in as many threads as BLAS has in this process.
 
-    The calling thread is one of them. Where BLAS has one thread (or its number is not known), and
-    while another call is under way, loops run one after the other.
+    The calling thread is one of them. Loops run one after the other where BLAS has one thread (or
+    its number is not known), where it has so many that most would have no loop, and while another
+    call is under way.
 
     Parameters
     ----------
@@ -34,8 +37,9 @@ def run_together(loops: Sequence[Loop]) -> None:
     if len(loops) > 1 and _busy.acquire(blocking=False):
         try:
             blas = ThreadpoolController().select(user_api="blas")
-            n = min(max((pool["num_threads"] for pool in blas.info()), default=1), len(loops))
-            if n > 1:
+            n_blas = max((pool["num_threads"] for pool in blas.info()), default=1)
+            n = min(n_blas, len(loops))
+            if 1 < n and n_blas < _MANY * n:
                 with blas.limit(limits=1):
                     _run(loops, n)
                 return

@@ -42,6 +42,18 @@ def test_every_loop_comes_to_its_end(n_threads, n_loops):
     assert _blas_threads() == before
 
 
+def test_many_threads_of_products_serve_one_loop_after_the_other():
+    seen = []
+
+    def loop(i):
+        seen.append((i, threading.get_ident(), max(_blas_threads())))
+        yield
+
+    with threadpool_limits(8, user_api="blas"):
+        run_together([loop(0), loop(1)])
+    assert seen == [(i, threading.get_ident(), 8) for i in range(2)]
+
+
 @pytest.mark.parametrize("guilty", [0, 1])
 def test_an_error_ends_all_loops(guilty):
     ended, gate = [], threading.Barrier(2, timeout=10)
