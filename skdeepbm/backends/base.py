@@ -271,6 +271,8 @@ class Backend(ABC):
         start = xp.concat([self.zeros((1,), np.float64), end[:-1]])
         u = self.uniform((int(n_draws.sum()),), stream, np.float64)
         target = xp.take(start, row) + u * xp.take(end - start, row)
+        # rounding must not lead into the next row
+        target = xp.minimum(target, xp.take(end * (1.0 - 2.0**-52), row))
         place = xp.searchsorted(cdf, target, side="right")
         return xp.clip(place, min=row * width, max=(row + 1) * width - 1)
 

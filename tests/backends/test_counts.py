@@ -70,6 +70,24 @@ def test_least_uniform_number(backend, ref, monkeypatch):
     np.testing.assert_array_equal(ref.host_counts(backend, v), [[0, 2, 0, 0], [0, 0, 3, 0]])
 
 
+@pytest.mark.parametrize("width", [5, 16, 40])
+def test_largest_uniform_number(backend, ref, monkeypatch, dtype, width):
+    """Nor does that: the last category with a probability, wherever sums were rounded."""
+    if getattr(backend, "compiled", False):
+        pytest.skip("the kernel fetches its numbers itself")
+    p = np.zeros((3, width), dtype)
+    p[:, : width - 2] = np.random.default_rng(0).random((3, width - 2))
+    monkeypatch.setattr(
+        backend,
+        "uniform",
+        lambda shape, stream, dtype: backend.zeros(shape, dtype) + (1.0 - 2.0**-53),
+    )
+    v = backend.multinomial(np.array([2, 3, 1]), backend.asarray(p), _stream(backend))
+    found = ref.host_counts(backend, v)
+    np.testing.assert_array_equal(found[:, width - 3], [2, 3, 1])
+    assert found.sum() == 6
+
+
 def test_moments_of_draws(backend, ref, rng, dtype):
     """Means and covariances of rows with distributions and lengths of their own."""
     lengths, n = [1, 2, 9], 4000
