@@ -93,7 +93,14 @@ class Backend(ABC):
     def normal(self, shape: tuple[int, ...], stream: Stream, dtype: DType) -> Array:
         """Standard normal numbers."""
 
-    # -- loops side by side --------------------------------------------------------------
+    # -- threads -------------------------------------------------------------------------
+
+    def threads_for(self, n_products: int) -> AbstractContextManager[Any]:
+        """Sets the number of threads that is best for matrix products of this size.
+
+        ``n_products`` is the number of multiplications in the largest of them.
+        """
+        return nullcontext()
 
     def row_blocks(self, n_rows: int, n_products: int) -> list[slice]:
         """Parts of the rows for :meth:`run_together`, the same on every machine.
@@ -102,8 +109,11 @@ class Backend(ABC):
         """
         return [slice(0, n_rows)]
 
-    def run_together(self, loops: Sequence[Loop]) -> None:
-        """Take independent loops to their ends, side by side where that is faster."""
+    def run_together(self, loops: Sequence[Loop], n_products: int) -> None:
+        """Take independent loops to their ends, side by side where that is faster.
+
+        ``n_products`` is the number of multiplications in a loop between two yields.
+        """
         for loop in loops:
             for _ in loop:
                 pass

@@ -6,7 +6,7 @@ import ctypes
 import importlib.util
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any
 
@@ -15,12 +15,13 @@ import numpy as np
 
 from skdeepbm.backends.base import Array, Backend, DType, Stream
 from skdeepbm.backends.counts import Counts
-from skdeepbm.backends.threads import Loop, run_together
+from skdeepbm.backends.threads import Loop, one_thread, run_together
 
 #: elements of three arrays that the second-level cache has room for
 _CACHED = 2**15
 #: rows of a block that runs beside others: a product of fewer takes longer for each; and the
-#: multiplications that such a block has to do, so that threads wait little for the interpreter
+#: multiplications that such a block has to do, so that threads wait little for the interpreter,
+#: and a product, so that two threads of BLAS wait little for each other
 _BLOCK_ROWS, _BLOCK_PRODUCTS = 50, 2**22
 #: columns whose probabilities are summed before draws of categories are looked for
 _BLOCK = 16
@@ -109,13 +110,16 @@ class NumpyBackend(Backend):
     ) -> NumpyStream:
         return NumpyStream(seed, state)
 
+    def threads_for(self, n_products: int) -> AbstractContextManager[Any]:
+        return one_thread() if n_products < _BLOCK_PRODUCTS else nullcontext()
+
     def row_blocks(self, n_rows: int, n_products: int) -> list[slice]:
-        n = n_rows // _BLOCK_ROWS if _BLOCK_ROWS * n_products >= _BLOCK_PRODUCTS else 1
-        ends = [n_rows * i // max(n, 1) for i in range(max(n, 1) + 1)]
+        n = max(min(n_rows // _BLOCK_ROWS, n_rows * n_products // _BLOCK_PRODUCTS), 1)
+        ends = [n_rows * i // n for i in range(n + 1)]
         return [slice(*pair) for pair in pairwise(ends)]
 
-    def run_together(self, loops: Sequence[Loop]) -> None:
-        run_together(loops)
+    def run_together(self, loops: Sequence[Loop], n_products: int) -> None:
+        run_together(loops, small=n_products < 2 * _BLOCK_PRODUCTS)
 
     def uniform(self, shape: tuple[int, ...], stream: Any, dtype: DType) -> Array:
         # raw 64-bit words cut in two are several times faster than Generator.random(float32)

@@ -7,10 +7,11 @@ share everything else too. BLAS is held to one thread meanwhile, so that no core
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from contextvars import copy_context
+from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
@@ -18,36 +19,52 @@ Loop = Generator[None, None, None]
 
 # threads of BLAS for each loop from which on its products alone gain more than the loops would
 _MANY = 4
-# of the process: two that change the number of threads at once would restore each other's
-_busy = threading.Lock()
+_held = threading.Lock()
 
 
-def run_together(loops: Sequence[Loop]) -> None:
+@cache
+def blas() -> ThreadpoolController:
+    """The BLAS that NumPy uses, and others that are there by now; looking takes milliseconds."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Hold the process to one thread of BLAS, unless somebody else does so already.
+
+    Two that did would restore what each has found, and the last one finds one thread.
+    """
+    if not _held.acquire(blocking=False):
+        yield
+        return
+    try:
+        with blas().limit(limits=1):
+            yield
+    finally:
+        _held.release()
+
+
+def run_together(loops: Sequence[Loop], small: bool = False) -> None:
     """Take every loop to its end, in as many threads as BLAS has in this process.
 
     The calling thread is one of them. Loops run one after the other where BLAS has one thread (or
-    its number is not known), where it has so many that most would have no loop, and while another
-    call is under way.
+    its number is not known), or so many that most would have no loop.
 
     Parameters
     ----------
     loops : sequence of generator
         The first error in any of them stops all of them at their next ``yield`` and is raised.
+    small : bool, default=False
+        Whether products are so small that one thread of BLAS is best for a single loop too. On a
+        machine that is busy, two would wait for each other a hundred times as long as they work.
     """
-    if len(loops) > 1 and _busy.acquire(blocking=False):
-        try:
-            blas = ThreadpoolController().select(user_api="blas")
-            n_blas = max((pool["num_threads"] for pool in blas.info()), default=1)
-            n = min(n_blas, len(loops))
-            if 1 < n and n_blas < _MANY * n:
-                with blas.limit(limits=1):
-                    _run(loops, n)
-                return
-        finally:
-            _busy.release()
-    for loop in loops:
-        for _ in loop:
-            pass
+    n_blas = max((pool["num_threads"] for pool in blas().info()), default=1)
+    n = min(n_blas, len(loops))
+    if small or (n > 1 and n_blas < _MANY * n):
+        with one_thread():
+            _run(loops, n)
+    else:
+        _run(loops, 1)
 
 
 def _run(loops: Sequence[Loop], n_threads: int) -> None:
@@ -68,6 +85,9 @@ def _run(loops: Sequence[Loop], n_threads: int) -> None:
             stop.set()
             raise
 
+    if n_threads == 1:
+        work()
+        return
     with ThreadPoolExecutor(n_threads - 1) as pool:
         # settings of floating-point errors belong to the context of the thread
         others = [pool.submit(copy_context().run, work) for _ in range(n_threads - 1)]

@@ -110,7 +110,8 @@ def anneal(
                 None if factors is None else factors[:, rows],
             )
             for rows, each in zip(blocks, streams, strict=True)
-        ]
+        ],
+        n_products * log_weights.size // len(blocks),
     )
     return log_weights, v
 

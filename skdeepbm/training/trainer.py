@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -233,7 +234,7 @@ class Trainer(ABC):
                 begin = time.perf_counter()
                 if self.settings.shuffle:
                     order = self._shuffle.permutation(trained)
-                with self._guarded() as before:
+                with self._guarded() as before, self._threads(min(size, trained.size)):
                     self.epoch(rows, order)
                 entry = self.measure(watched, before, kept)
                 average.add(self.parameters())
@@ -251,11 +252,15 @@ class Trainer(ABC):
         """
         with self.backend.quiet():
             begin = time.perf_counter()
-            with self._guarded() as before:
+            with self._guarded() as before, self._threads(batch.n_rows):
                 self.step(batch)
             entry = self.measure(self.watch_batch(batch), before, None)
             entry["epoch_time"] = time.perf_counter() - begin
         return entry
+
+    def _threads(self, n_rows: int) -> AbstractContextManager[Any]:
+        sizes = [math.prod(array.shape) for array in self.parameters().values()]
+        return self.backend.threads_for(n_rows * max(sizes))
 
     @contextmanager
     def _guarded(self) -> Iterator[dict[str, Array]]:

@@ -5,14 +5,18 @@ import warnings
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
-from skdeepbm.backends.numpy_backend import NumpyBackend
-from skdeepbm.backends.threads import run_together
+from skdeepbm.backends.threads import blas, one_thread, run_together
+from skdeepbm.models.rbm import RBM
+from skdeepbm.models.units import BernoulliUnits
+from skdeepbm.training.batches import Rows
+from skdeepbm.training.rbm_trainer import RBMTrainer
+from skdeepbm.training.settings import TrainingSettings, TrainingState
 
 
 def _blas_threads():
-    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return [pool["num_threads"] for pool in blas().info()]
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -52,6 +56,20 @@ def test_many_threads_of_products_serve_one_loop_after_the_other():
     with threadpool_limits(8, user_api="blas"):
         run_together([loop(0), loop(1)])
     assert seen == [(i, threading.get_ident(), 8) for i in range(2)]
+
+
+@pytest.mark.parametrize(("n_products", "n_blas"), [(2**23, 2), (2**23 - 1, 1)])
+def test_small_products_have_one_thread(plain, n_products, n_blas):
+    seen = []
+
+    def loop():
+        seen.append(max(_blas_threads()))
+        yield
+
+    with threadpool_limits(2, user_api="blas"):
+        plain.run_together([loop()], n_products)
+        assert max(_blas_threads()) == 2
+    assert seen == [n_blas]
 
 
 @pytest.mark.parametrize("guilty", [0, 1])
@@ -95,6 +113,65 @@ def test_loops_inside_loops_run_one_after_the_other():
     assert order == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
+def test_one_thread_lasts_as_long_as_the_first_one_wants_it():
+    seen = []
+
+    def other():
+        with one_thread():
+            seen.append(max(_blas_threads()))
+
+    with threadpool_limits(2, user_api="blas"):
+        with one_thread():
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+            seen.append(max(_blas_threads()))
+            with one_thread():
+                pass
+            seen.append(max(_blas_threads()))
+        seen.append(max(_blas_threads()))
+        with one_thread():
+            seen.append(max(_blas_threads()))
+    assert seen == [1, 1, 1, 2, 1]
+
+
+@pytest.mark.parametrize(("n_rows", "expected"), [(10, 1), (50, 2)])
+def test_training_on_small_batches_has_one_thread(plain, ref, n_rows, expected):
+    rng, seen = np.random.default_rng(0), []
+    rbm = RBM(
+        BernoulliUnits(plain, np.zeros(300, np.float32)),
+        BernoulliUnits(plain, np.zeros(300, np.float32)),
+        np.zeros((300, 300), np.float32),
+    )
+    trainer = RBMTrainer(
+        rbm,
+        TrainingSettings(batch_size=n_rows),
+        TrainingState(),
+        np.random.SeedSequence(0),
+    )
+    step = trainer.step
+
+    def watched(batch):
+        seen.append(max(_blas_threads()))
+        step(batch)
+
+    trainer.step = watched
+    rows = Rows(plain, rng.random((50, 300), np.float32), np.dtype(np.float32))
+    with threadpool_limits(2, user_api="blas"):
+        trainer.run(rows, 1, Silent())
+        trainer.update(rows.batch(np.arange(n_rows)))
+        assert max(_blas_threads()) == 2
+    assert seen == [expected] * (50 // n_rows + 1)
+
+
+class Silent:
+    def epoch_begin(self):
+        pass
+
+    def epoch_end(self, entry):
+        return False
+
+
 def test_settings_of_floating_point_errors_reach_every_thread():
     def loop():
         yield
@@ -110,13 +187,16 @@ def test_settings_of_floating_point_errors_reach_every_thread():
 
 @pytest.mark.parametrize("n_rows", [1, 49, 99, 100, 1234])
 def test_blocks_are_all_rows_in_order(plain, n_rows):
-    for n_products in (1, 10**6):
+    for n_products in (1, 20_000, 10**6):
         blocks = plain.row_blocks(n_rows, n_products)
         rows = np.arange(n_rows)
         np.testing.assert_array_equal(np.concatenate([rows[block] for block in blocks]), rows)
         sizes = [rows[block].size for block in blocks]
-        assert len(blocks) == 1 or (n_products > 1 and min(sizes) >= 50 and max(sizes) < 100)
-    assert len(NumpyBackend().row_blocks(100, 10**6)) == 2
+        assert len(blocks) == 1 or min(sizes) >= 50
+        assert len(blocks) == 1 or min(sizes) * n_products >= 2**22
+    counts = [len(plain.row_blocks(n, 20_000)) for n in (100, 419, 420, 2000)]
+    assert counts == [1, 1, 2, 9]
+    assert [len(plain.row_blocks(n, 10**6)) for n in (99, 100, 2000)] == [1, 2, 40]
 
 
 def test_branches_are_other_streams(backend):
