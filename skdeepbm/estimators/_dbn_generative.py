@@ -95,7 +95,7 @@ class DBNGenerativeMixin(DBNModelMixin):
         return backend.to_host(found.mean if values == "mean" else found.drawn)
 
     def reconstruct(
-        self, X: Any, mask: Any = None, n_gibbs_steps: int = 1, *, random_state: Any = None
+        self, X: Any, n_gibbs_steps: int = 1, *, mask: Any = None, random_state: Any = None
     ) -> Any:
         """Expected visible values after passes up, through the top RBM and down.
 
@@ -103,13 +103,13 @@ class DBNGenerativeMixin(DBNModelMixin):
         ----------
         X : array-like of shape (n_samples, n_features)
             Entries that are not known may hold anything, NaN too.
+        n_gibbs_steps : int, default=1
+            Number of passes. One passes expected values on; with more, states are drawn, and the
+            values expected in the last pass are returned.
         mask : array-like of bool of shape (n_samples, n_features) or None, default=None
             True where an entry is known. Known entries are put back after every pass, the others
             start at the expected values of units without input. None: all are seen, and all are
             reconstructed.
-        n_gibbs_steps : int, default=1
-            Number of passes. One passes expected values on; with more, states are drawn, and the
-            values expected in the last pass are returned.
         random_state : int, RandomState instance or None, default=None
             Of the draws.
 
@@ -134,7 +134,7 @@ class DBNGenerativeMixin(DBNModelMixin):
         >>> dbn = DBNClassifier(32, rbm=rbm, finetuning=None, random_state=0).fit(X / 16, y)
         >>> known = np.arange(64) < 32  # the upper half of each image
         >>> mask = np.tile(known, (5, 1))
-        >>> filled = dbn.reconstruct(X[:5] / 16, mask)
+        >>> filled = dbn.reconstruct(X[:5] / 16, mask=mask)
         >>> bool((filled[:, known] == X[:5, known] / 16).all())
         True
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._base import SAMPLE, BoltzmannBase, host_dtype
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._labels import one_hot, rows_to_sample
+from skdeepbm.estimators._missing_entries import known_entries, passed_back
 from skdeepbm.models.labels import (
     feature_rbm,
     hidden_mean_given_features,
@@ -120,29 +122,42 @@ class LabelGenerationMixin(BoltzmannBase):
         """
         return self._expected_visible(X, feature_rbm)
 
-    def reconstruct(self, X: Any, n_gibbs_steps: int = 1) -> Any:
+    def reconstruct(self, X: Any, n_gibbs_steps: int = 1, *, mask: Any = None) -> Any:
         """Expected features after deterministic passes up and down, the label summed out.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Entries that are not known may hold anything, NaN too.
         n_gibbs_steps : int, default=1
-            Number of passes; each passes expected values on, nothing is drawn.
+            Number of passes; each passes expected values on, nothing is drawn. Missing entries
+            settle in ten or twenty.
+        mask : array-like of bool of shape (n_samples, n_features) or None, default=None
+            True where an entry is known. Known entries are put back after every pass, the others
+            start at the expected values of units without input. None: all are seen, and all are
+            reconstructed.
 
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If `mask` has another shape than `X`, or `n_gibbs_steps` is not at least 1.
         """
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
+        X, given_mask = known_entries(self, mask, X)
+        backend, X, rbm = self._prepare(X)
+        features = feature_rbm(rbm)
 
-        def passes(rbm: RBM, x: Array) -> Array:
-            features = feature_rbm(rbm)
-            for _ in range(n_gibbs_steps):
-                h = hidden_mean_given_features(rbm, x)
-                x = features.visible.mean(features.visible_input(h))
-            return x
+        def there_and_back(x: Array) -> Array:
+            h = hidden_mean_given_features(rbm, x)
+            return features.visible.mean(features.visible_input(h))
 
-        return self._rowwise(X, passes)
+        passes = partial(passed_back, features.visible, there_and_back, n_gibbs_steps)
+        width = max(rbm.visible.size, rbm.hidden.size)
+        return self._apply_rows(backend, X, host_dtype(rbm.weights), passes, width, *given_mask)
 
     def sample(
         self,

@@ -354,6 +354,23 @@ def test_reconstruction(toy):
     assert ((rbm.reconstruct(X, n_gibbs_steps=2) - X) ** 2).mean() < X.var()
 
 
+def test_reconstruction_of_missing_entries(toy):
+    """Known ones are put back after every pass; the others start without any input."""
+    X, y = toy
+    rbm = _fit(X, y, n_iter=20)
+    known = np.arange(X.size).reshape(X.shape) % 4 > 0
+    spoiled = np.where(known, X, np.nan)
+    v = np.where(known, X, 1 / (1 + np.exp(-rbm.intercept_visible_)))
+    for _ in range(3):
+        v = np.where(known, X, rbm.inverse_transform(rbm.transform(v)))
+    found = rbm.reconstruct(spoiled, 3, mask=known)
+    np.testing.assert_allclose(found, v, rtol=1e-10)
+    np.testing.assert_allclose(rbm.reconstruct(sp.csr_array(spoiled), 3, mask=known), v, rtol=1e-10)
+    assert np.mean((found - X)[~known] ** 2) < 0.7 * X.var()
+    with pytest.raises(ValueError, match="mask has shape"):
+        rbm.reconstruct(X, mask=known[0])
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
 def test_device_in_device_out(labelled, device, visible, objective):

@@ -469,7 +469,7 @@ def test_sparse_rows(finetuning, container, small, blobs):
     np.testing.assert_allclose(dense.score_samples(X[:5]), dense.score_samples(small[:5]))
     mask = np.arange(64) < 32
     mask = np.tile(mask, (100, 1))
-    np.testing.assert_allclose(dense.reconstruct(X, mask), dense.reconstruct(small, mask))
+    np.testing.assert_allclose(dense.reconstruct(X, mask=mask), dense.reconstruct(small, mask=mask))
 
 
 @pytest.mark.parametrize("finetuning", FINETUNING, ids=IDS)

@@ -193,30 +193,31 @@ def test_missing_entries_are_filled_in(trained):
     spoiled = np.where(mask, X, rng.random(X.shape))
     means = np.broadcast_to(X.mean(axis=0), X.shape)
     error = np.mean((means - X)[~mask] ** 2)
-    found = model.reconstruct(spoiled, mask)
+    found = model.reconstruct(spoiled, mask=mask)
     np.testing.assert_array_equal(found[mask], X[mask])
     assert np.mean((found - X)[~mask] ** 2) < 0.9 * error
     # several steps draw: their mean is the prediction
-    drawn = [model.reconstruct(spoiled, mask, 5, random_state=seed) for seed in range(10)]
+    drawn = [model.reconstruct(spoiled, 5, mask=mask, random_state=seed) for seed in range(10)]
     for found in drawn:
         np.testing.assert_array_equal(found[mask], X[mask])
     assert np.mean((np.mean(drawn, axis=0) - X)[~mask] ** 2) < 0.9 * error
     # what stands in the place of a missing entry does not matter
     for value in (0.0, -7.0, np.nan, np.inf):
         np.testing.assert_array_equal(
-            model.reconstruct(np.where(mask, X, value), mask), model.reconstruct(spoiled, mask)
+            model.reconstruct(np.where(mask, X, value), mask=mask),
+            model.reconstruct(spoiled, mask=mask),
         )
-    out = model.reconstruct(spoiled.astype(np.float32), mask)
+    out = model.reconstruct(spoiled.astype(np.float32), mask=mask)
     assert out.dtype == np.float32
     np.testing.assert_array_equal(out[mask], X.astype(np.float32)[mask])
-    as_list = model.reconstruct(spoiled, mask.tolist())
-    np.testing.assert_array_equal(as_list, model.reconstruct(spoiled, mask))
+    as_list = model.reconstruct(spoiled, mask=mask.tolist())
+    np.testing.assert_array_equal(as_list, model.reconstruct(spoiled, mask=mask))
 
 
 def test_nothing_missing(trained):
     model, X, _ = trained
     everything = np.ones(X.shape, dtype=bool)
-    np.testing.assert_array_equal(model.reconstruct(X, everything), X)
+    np.testing.assert_array_equal(model.reconstruct(X, mask=everything), X)
     found = model.reconstruct(X)
     assert found.shape == X.shape
     assert np.mean((found - X) ** 2) < 0.6 * X.var(axis=0).mean()
@@ -244,9 +245,9 @@ def test_bad_rows_to_reconstruct(finetuning, small, blobs):
     X = small.copy()
     X[3, 5] = np.nan
     with pytest.raises(ValueError, match="(?s)Input X contains NaN.*row 3, column 5"):
-        model.reconstruct(X, np.ones(X.shape, bool))
+        model.reconstruct(X, mask=np.ones(X.shape, bool))
     with pytest.raises(ValueError, match=r"mask has shape \(100, 3\).*\(100, 64\)"):
-        model.reconstruct(small, np.ones((100, 3), bool))
+        model.reconstruct(small, mask=np.ones((100, 3), bool))
     with pytest.raises(ValueError, match="n_gibbs_steps of DBNClassifier must be"):
         model.reconstruct(small, n_gibbs_steps=0)
 
@@ -255,8 +256,8 @@ def test_rows_in_parts(small, blobs, monkeypatch):
     """Wide nets go through many chunks."""
     model = fitted(small, blobs, None)
     mask = np.arange(6400).reshape(100, 64) % 3 > 0
-    whole = model.reconstruct(small, mask), model.predict_proba(small), model.transform(small)
+    whole = model.reconstruct(small, mask=mask), model.predict_proba(small), model.transform(small)
     monkeypatch.setattr("skdeepbm.estimators._base.CHUNK", 2000)
-    parts = model.reconstruct(small, mask), model.predict_proba(small), model.transform(small)
+    parts = model.reconstruct(small, mask=mask), model.predict_proba(small), model.transform(small)
     for a, b in zip(parts, whole, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9)
