@@ -56,7 +56,7 @@ def run_together(loops: Sequence[Loop], small: bool = False) -> None:
         The first error in any of them stops all of them at their next ``yield`` and is raised.
     small : bool, default=False
         Whether products are so small that one thread of BLAS is best for a single loop too. On a
-        machine that is busy, two would wait for each other a hundred times as long as they work.
+        machine that is busy, two would wait for each other many times as long as they work.
     """
     n_blas = max((pool["num_threads"] for pool in blas().info()), default=1)
     n = min(n_blas, len(loops))
