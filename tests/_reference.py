@@ -34,6 +34,7 @@ from skdeepbm.models.units import (
     MultinomialUnits,
     SoftmaxUnits,
 )
+from skdeepbm.models.word_dbm import WordDBM
 
 SIZES = {"bernoulli": 3, "softmax": 5, "gaussian": 2, "relu": 2}
 GROUPS = (2, 3)
@@ -1026,6 +1027,110 @@ def make_labelled_dbm(sizes=(3, 3, 2), n_classes=3, visible="bernoulli", seed=0,
     label = Layer("softmax", rng.normal(0, 0.7, n_classes), None, (n_classes,))
     weights = rng.normal(0, std, (sizes[-1], n_classes))
     return TinyLabelledDBM([*tiny.layers, label], [*tiny.weights, weights])
+
+
+@dataclass
+class TinyWordDBM:
+    """A deep Boltzmann machine of counts, small enough to sum over; ``biases[1]`` is for a word."""
+
+    weights: list[np.ndarray]
+    biases: list[np.ndarray]
+
+    def dbm(self, backend, dtype=np.float64):
+        """The package's model of the same parameters, in arrays of its own."""
+
+        def put(array):
+            return backend.asarray(np.array(array, dtype=dtype))
+
+        weights, biases = ([put(x) for x in part] for part in (self.weights, self.biases))
+        return WordDBM.of(weights, biases, backend)
+
+    sequences = TinyWords.sequences
+
+    @property
+    def visible_bias(self):
+        return self.biases[0]
+
+    def hidden_states(self):
+        """Every joint state of the hidden layers, rows for each layer."""
+        sizes = [len(bias) for bias in self.biases[1:]]
+        rows = np.array(list(itertools.product([0.0, 1.0], repeat=sum(sizes))))
+        return np.split(rows, np.cumsum(sizes)[:-1], axis=1)
+
+    def hidden_energies(self, h):
+        """Energies of what does not depend on the words, row by row."""
+        found = 0.0
+        for below, above, w, bias in zip(
+            h[:-1], h[1:], self.weights[1:], self.biases[2:], strict=True
+        ):
+            found = found - ((below @ w) * above).sum(1) - above @ bias
+        return found
+
+    def energies(self, v, h):
+        """Energies of all pairs of rows; shape (rows of v, rows of h)."""
+        bottom = TinyWords(self.weights[0], self.biases[0], self.biases[1])
+        return bottom.energy(v, h[0]) + self.hidden_energies(h)
+
+    def log_sums(self, v):
+        """``log sum_h exp(-E(v, h))``."""
+        return logsumexp(-self.energies(v, self.hidden_states()), axis=1)
+
+    @remembered
+    def log_z(self, n_words):
+        """By every sequence of words."""
+        return logsumexp(self.log_sums(self.sequences(n_words)))
+
+    def log_likelihoods(self, v):
+        return self.log_sums(v) - [self.log_z(round(n)) for n in v.sum(axis=1)]
+
+    @remembered
+    def joint(self, n_words):
+        """Counts of sequences, joint hidden states, and the probability of each pair."""
+        v, h = self.sequences(n_words), self.hidden_states()
+        return v, h, np.exp(-self.energies(v, h) - self.log_z(n_words))
+
+    def posterior(self, v):
+        """Joint hidden states, and the probability of each given every row."""
+        h = self.hidden_states()
+        return h, np.exp(-self.energies(v, h) - self.log_sums(v)[:, None])
+
+    def draws(self, n_words, n, rng):
+        """Counts and hidden states of documents of that length."""
+        v, h, p = self.joint(n_words)
+        chosen = rng.choice(p.size, size=n, p=p.ravel() / p.sum())
+        return v[chosen // p.shape[1]], [x[chosen % p.shape[1]] for x in h]
+
+    def bounds(self, v, q):
+        """``E_q[-E] + H(q)`` for Bernoulli probabilities of the hidden layers."""
+        h, found = self.hidden_states(), []
+        for i, energies in enumerate(self.energies(v, h)):
+            log_q = 0.0
+            for x, p in zip(h, q, strict=True):
+                log_q = log_q + (x * np.log(p[i]) + (1 - x) * np.log1p(-p[i])).sum(1)
+            found.append(np.exp(log_q) @ (-energies - log_q))
+        return np.array(found)
+
+    def parameters(self):
+        """Parameters by the trainer's names."""
+        found = {f"weights {i}": w for i, w in enumerate(self.weights)}
+        return found | {f"bias {i}": bias for i, bias in enumerate(self.biases)}
+
+    def with_parameters(self, **changes):
+        """A copy with some of :meth:`parameters` set."""
+        now = {**self.parameters(), **changes}
+        weights = [now[f"weights {i}"] for i in range(len(self.weights))]
+        return TinyWordDBM(weights, [now[f"bias {i}"] for i in range(len(self.biases))])
+
+    numerical_gradient = TinyDBM.numerical_gradient
+
+
+def make_word_dbm(sizes=(3, 3, 2), seed=0, std=0.8):
+    """A random tiny machine; ``sizes`` begins with the vocabulary."""
+    rng = np.random.default_rng([seed, 31])
+    biases = [rng.normal(0, 0.7, n) for n in sizes]
+    biases[1] *= 0.4
+    weights = [rng.normal(0, std, pair) for pair in itertools.pairwise(sizes)]
+    return TinyWordDBM(weights, biases)
 
 
 def assert_same(a, b, ignore=(), name="value"):

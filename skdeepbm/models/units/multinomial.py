@@ -20,6 +20,11 @@ class MultinomialUnits(SoftmaxUnits):
     kind = "multinomial"
     support = (0.0, np.inf)
 
+    def self_energy(self, v: Array) -> Array:
+        # counts may be sparse
+        bias = self.backend.xp.expand_dims(self.bias, axis=1)
+        return -self.backend.counts_matmul(v, bias)[:, 0]
+
     def log_density(self, v: Array, a: Array) -> Array:
         backend, xp = self.backend, self.backend.xp
         x = a + self.bias

@@ -67,7 +67,7 @@ class SoftmaxUnits(Units):
         return -self.backend.matmul(v, self.bias)
 
     @property
-    def n_states(self) -> int:
+    def n_states(self) -> int | None:
         return math.prod(self.groups or ())
 
     def states(self, start: int, stop: int, dtype: DType) -> Array:
