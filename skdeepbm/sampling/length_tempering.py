@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from skdeepbm.backends import Array, Stream
-from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 
 # rounds of exchanges in a step: they cost next to nothing beside the draws
 _ROUNDS = 2
@@ -41,11 +40,11 @@ class LengthTempering:
         Exchanges that were accepted and offered.
     """
 
-    def __init__(self, model: ReplicatedSoftmax, h: Array, exchanges: bool = True) -> None:
+    def __init__(self, model: Any, h: Array, exchanges: bool = True) -> None:
         self.model, self.h, self.exchanges = model, h, exchanges
         self.order = np.arange(int(h.shape[0]))
         self.n_swaps = self.n_offers = 0
-        self._p = model.backend.empty((self.order.size, model.visible.size), model.weights.dtype)
+        self._p = model.backend.empty((self.order.size, model.visible.size), h.dtype)
 
     def step(self, n_words: np.ndarray, stream: Stream) -> tuple[Any, np.ndarray, Array]:
         """One round of exchanges and one Gibbs step.
@@ -64,8 +63,8 @@ class LengthTempering:
         h_mean : array of shape (n_chains, n_hidden)
             Expected hidden states given ``v``.
         """
-        model, backend = self.model, self.model.backend
-        p, log_mass = model.words(self.h, out=self._p)
+        backend = self.model.backend
+        p, log_mass = self._words()
         if self.exchanges:
             f = backend.to_host(log_mass).astype(np.float64)
             for _ in range(_ROUNDS):
@@ -74,9 +73,17 @@ class LengthTempering:
         lengths = np.empty_like(n_words)
         lengths[self.order] = n_words
         v = backend.multinomial(lengths, p, stream)
-        h_mean = model.hidden_mean(v, model.lengths(lengths))
-        self.h = backend.bernoulli(h_mean, stream)
-        return v, lengths, h_mean
+        return v, lengths, self._hidden(v, lengths, stream)
+
+    def _words(self) -> tuple[Array, Array]:
+        """What the states say of a word; as of ``ReplicatedSoftmax.words``."""
+        return self.model.words(self.h, out=self._p)
+
+    def _hidden(self, v: Any, n_words: np.ndarray, stream: Stream) -> Array:
+        """Draw the states given the words; returns their expected values."""
+        h_mean = self.model.hidden_mean(v, self.model.lengths(n_words))
+        self.h = self.model.backend.bernoulli(h_mean, stream)
+        return h_mean
 
     def _exchange(self, n_words: np.ndarray, f: np.ndarray, u: np.ndarray) -> None:
         """Offer neighbours each other's states: first the pairs from 0, then those from 1."""

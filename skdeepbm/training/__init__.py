@@ -19,6 +19,7 @@ from skdeepbm.training.solvers import SolverSettings, SolverTrainer
 from skdeepbm.training.trainer import Trainer
 from skdeepbm.training.wake_sleep import WakeSleepTrainer
 from skdeepbm.training.wake_sleep_settings import WakeSleepSettings
+from skdeepbm.training.word_dbm_trainer import WordDBMTrainer
 from skdeepbm.training.word_trainer import WordTrainer
 
 __all__ = [
@@ -42,5 +43,6 @@ __all__ = [
     "TrainingState",
     "WakeSleepSettings",
     "WakeSleepTrainer",
+    "WordDBMTrainer",
     "WordTrainer",
 ]

@@ -64,12 +64,7 @@ def measure_dbm(
         validation = float(others.mean())
         error_of_gap = math.sqrt(others.var() / others.size + energies.var() / energies.size)
     error = v - dbm.visible.mean(dbm.from_above(0, means[0]))
-    norms, n_moved, n_weights = [], 0.0, 0
-    for weights, previous in zip(dbm.weights, previous_weights, strict=True):
-        norm, moved = norm_and_movement(weights, previous, backend)
-        norms.append(np.array(backend.to_host(norm)))
-        size = math.prod(weights.shape)
-        n_moved, n_weights = n_moved + moved * size, n_weights + size
+    norms, moved = norms_and_movement(dbm, previous_weights)
     return {
         "reconstruction_error": float(xp.mean(error * error)),
         "free_energy": free_energy,
@@ -77,6 +72,17 @@ def measure_dbm(
         "free_energy_gap": validation - free_energy,
         "free_energy_gap_error": error_of_gap,
         "mean_hidden_activity": np.array([float(xp.mean(mean)) for mean in means]),
-        "weight_norm": np.concatenate(norms),
-        "weights_moved": n_moved / n_weights,
+        "weight_norm": norms,
+        "weights_moved": moved,
     }
+
+
+def norms_and_movement(dbm: DBM, previous_weights: list[Array]) -> tuple[np.ndarray, float]:
+    """Norms of all hidden units' weights from below, and the moved fraction of all weights."""
+    norms, n_moved, n_weights = [], 0.0, 0
+    for weights, previous in zip(dbm.weights, previous_weights, strict=True):
+        norm, moved = norm_and_movement(weights, previous, dbm.backend)
+        norms.append(np.array(dbm.backend.to_host(norm)))
+        size = math.prod(weights.shape)
+        n_moved, n_weights = n_moved + moved * size, n_weights + size
+    return np.concatenate(norms), n_moved / n_weights

@@ -87,6 +87,8 @@ class DBMSettings(LoopSettings):
         Share of the way to a batch's means by which offsets move.
     variance_rate : float
         Factor of the learning rate for variances of Gaussian visible units.
+    mean_n_words : float
+        Of the documents, where visible units are counts of words.
     """
 
     learning_rate: Schedule = 0.005
@@ -106,6 +108,7 @@ class DBMSettings(LoopSettings):
     centring: bool = True
     centring_rate: float = 0.01
     variance_rate: float = 0.1
+    mean_n_words: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -151,16 +151,9 @@ class WordTrainer(Trainer):
             backend.follow(self.lam, activity, settings.centring_rate)
 
     def _phase(self, v: Any, n_words: np.ndarray, h: Array, weight: np.ndarray) -> list[Array]:
-        """Weighted sums over documents of ``v (h - lambda)^T``, ``v`` and ``D (h - lambda)``."""
-        model, backend = self.model, self.backend
-        moved = h if self.lam is None else h - self.lam
-        column = backend.xp.expand_dims(model.lengths(weight), axis=1)
-        row = backend.xp.expand_dims(model.lengths(weight * n_words), axis=0)
-        return [
-            backend.counts_transposed_matmul(v, moved * column),
-            backend.weighted_counts(v, weight),
-            backend.matmul(row, moved)[0, :],
-        ]
+        return word_statistics(
+            self.model, v, n_words, h if self.lam is None else h - self.lam, weight
+        )
 
     def _ascend(self, total: list[Array], rate: float, momentum: float, gain: float) -> None:
         """Move the parameters along the sums of both phases, the penalty of sparsity included."""
@@ -179,6 +172,30 @@ class WordTrainer(Trainer):
         update("hidden bias", model.hidden.bias, hidden, rate, momentum)
         if settings.max_norm is not None:
             constrain_norm(model, settings.max_norm)
+
+
+def word_statistics(
+    model: ReplicatedSoftmax, v: Any, n_words: np.ndarray, moved: Array, weight: np.ndarray
+) -> list[Array]:
+    """Weighted sums over documents of ``v (h - lambda)^T``, ``v`` and ``D (h - lambda)``.
+
+    Parameters
+    ----------
+    model : ReplicatedSoftmax
+    v : counts of shape (n_rows, n_words_in_vocabulary)
+    n_words, weight : ndarrays of shape (n_rows,)
+        Lengths of the documents, and the weight of each.
+    moved : array of shape (n_rows, n_hidden)
+        ``h - lambda``.
+    """
+    backend = model.backend
+    column = backend.xp.expand_dims(model.lengths(weight), axis=1)
+    row = backend.xp.expand_dims(model.lengths(weight * n_words), axis=0)
+    return [
+        backend.counts_transposed_matmul(v, moved * column),
+        backend.weighted_counts(v, weight),
+        backend.matmul(row, moved)[0, :],
+    ]
 
 
 def add(total: list[Array], terms: list[Array]) -> None:

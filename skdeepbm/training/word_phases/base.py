@@ -8,8 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from skdeepbm.backends import Array, Stream
-from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
-from skdeepbm.training.settings import TrainingSettings
+from skdeepbm.training.settings import DBMSettings, TrainingSettings
 
 
 class Fantasy(NamedTuple):
@@ -26,8 +25,8 @@ class WordPhase(ABC):
     Parameters
     ----------
     model : ReplicatedSoftmax
-        In training.
-    settings : TrainingSettings
+        In training. A subclass may be of another model of documents.
+    settings : TrainingSettings or DBMSettings
     state : ndarray or None
         Chains to go on from, as :attr:`state` returned them.
     memory : dict
@@ -39,8 +38,8 @@ class WordPhase(ABC):
 
     def __init__(
         self,
-        model: ReplicatedSoftmax,
-        settings: TrainingSettings,
+        model: Any,
+        settings: TrainingSettings | DBMSettings,
         state: np.ndarray | None,
         memory: dict[str, Any],
         stream: Stream,

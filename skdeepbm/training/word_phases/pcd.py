@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skdeepbm.backends import Array, Stream
+from skdeepbm.backends import Array, DType, Stream
 from skdeepbm.sampling.length_tempering import LengthTempering
 from skdeepbm.training.word_phases.base import Fantasy, WordPhase
 
@@ -22,16 +22,24 @@ class PersistentWords(WordPhase):
     exchanges: ClassVar[bool] = False
 
     def _begin(self, state: np.ndarray | None, memory: dict[str, Any], stream: Stream) -> None:
-        backend, dtype = self.model.backend, self.model.weights.dtype
+        backend, (width, dtype) = self.model.backend, self._kind_of_states()
         if state is None:
             n = (self.settings.n_chains or self.settings.batch_size) + self.n_short
-            even = backend.zeros((n, self.model.hidden.size), dtype) + 0.5
+            even = backend.zeros((n, width), dtype) + 0.5
             h = backend.bernoulli(even, stream)
         else:
             h = backend.asarray(np.array(state), dtype)
-        self.chains = LengthTempering(self.model, h, self.exchanges)
+        self.chains = self._chains(h)
         if state is not None and "order" in memory:
             self.chains.order = np.array(memory["order"])
+
+    def _kind_of_states(self) -> tuple[int, DType]:
+        """Units of the states that persist, and their precision."""
+        return self.model.hidden.size, self.model.weights.dtype
+
+    def _chains(self, h: Array) -> LengthTempering:
+        """Chains with these states."""
+        return LengthTempering(self.model, h, self.exchanges)
 
     @property
     def n_short(self) -> int:
