@@ -91,7 +91,11 @@ def annealed_free_energy(
     for start in range(0, log_weights.size, size):
         part = x[start : min(start + size, log_weights.size), :]
         weights = log_weights[start : start + size]
+
+        def move(h: Array, x: Array, part: Array = part) -> Array:
+            return whole.draw_hidden(x + part, stream)
+
         h = whole.draw_hidden(part, stream)
-        for _ in climb(whole, h, weights, path, stream, part):
+        for _ in climb(whole, h, weights, path, stream, move):
             pass
     return -log_weights

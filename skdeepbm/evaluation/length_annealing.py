@@ -13,7 +13,7 @@ and go down to no word (Burda, Grosse & Salakhutdinov 2015) make one that is hig
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ import numpy as np
 from skdeepbm.backends import Array, Stream
 from skdeepbm.evaluation.ais import log_mean_weight
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
+
+Move = Callable[[Array, Array], Array]
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def _input_of_words(
     return x
 
 
-def _shifted(log_weights: np.ndarray, start: float) -> tuple[float, float, float, float]:
+def shifted(log_weights: np.ndarray, start: float) -> tuple[float, float, float, float]:
+    """Value, bounds and effective size as of ``log_mean_weight``, from where weights start."""
     value, lower, upper, size = log_mean_weight(log_weights)
     return start + value, start + lower, start + upper, size
 
@@ -101,7 +104,7 @@ def climb(
     log_weights: np.ndarray,
     path: Iterable[tuple[int, float, float]],
     stream: Stream,
-    from_data: Array | None = None,
+    move: Move | None = None,
 ) -> Iterator[int]:
     """Runs from no word upwards; ``log_weights`` change in place.
 
@@ -115,8 +118,9 @@ def climb(
     path : iterable of (int, float, float)
         From :func:`stages`.
     stream : Stream
-    from_data : array of shape (n_runs, n_hidden) or None, default=None
-        Further input of the hidden units, at every length.
+    move : callable or None, default=None
+        New hidden states from the present ones and the input that they get from words, by a step
+        that leaves the model as it is; None draws them given the words alone.
 
     Yields
     ------
@@ -142,7 +146,7 @@ def climb(
             elif n > 0:
                 p, _ = _share(model, a, ha, 1.0)
         x = _input_of_words(model, p, n, last, e, stream)
-        h = model.draw_hidden(x if from_data is None else x + from_data, stream)
+        h = model.draw_hidden(x, stream) if move is None else move(h, x)
         if last is None:
             yield n
 
@@ -169,7 +173,7 @@ def ascend(
     found = [(0.0, start, start, start, float(n_runs))]
     path = list(stages(longest, per_fold))
     for n in climb(model, h, log_weights, path, stream):
-        found.append((float(n), *_shifted(log_weights, start)))
+        found.append((float(n), *shifted(log_weights, start)))
     lengths, value, lower, upper, size = np.array(found).T
     return LengthCurve(lengths, value, lower, upper, size, n_runs, len(path))
 
@@ -195,11 +199,41 @@ def descend(
         Of each run's own length. The log of the mean of ``exp(-log_z)`` over runs of one length
         is minus a better one.
     """
-    backend = model.backend
     order = np.argsort(-n_words, kind="stable")
-    n_words = n_words[order]
-    h = backend.take_rows(h, order)
-    log_weights = np.zeros(n_words.size)
+    h = model.backend.take_rows(h, order)
+    log_weights = fall(model, h, n_words[order], per_fold, stream)
+    log_z = np.empty(n_words.size)
+    log_z[order] = model.hidden.size * math.log(2.0) - log_weights
+    return log_z
+
+
+def fall(
+    model: ReplicatedSoftmax,
+    h: Array,
+    n_words: np.ndarray,
+    per_fold: int,
+    stream: Stream,
+    move: Move | None = None,
+) -> np.ndarray:
+    """Runs down to no word.
+
+    Parameters
+    ----------
+    model : ReplicatedSoftmax
+    h : array of shape (n_runs, n_hidden)
+        States of documents of the model; overwritten by those at the end.
+    n_words : ndarray of int of shape (n_runs,)
+        Lengths, the longest first.
+    per_fold : int
+    stream : Stream
+    move : callable or None, default=None
+        As of :func:`climb`; it is given the first rows, of runs that are under way.
+
+    Returns
+    -------
+    log_weights : ndarray of shape (n_runs,)
+    """
+    backend, log_weights = model.backend, np.zeros(n_words.size)
     for n, low, high in reversed(list(stages(int(n_words[0]), per_fold))):
         # runs above the lower end of this stage; a long stage may begin above their length
         k = int(np.searchsorted(-n_words, -(n + low), side="left"))
@@ -223,7 +257,5 @@ def descend(
                 p, _ = _share(model, a, ha, 1.0)
         if n + low > 0.0:
             x = _input_of_words(model, p, n, last, e, stream)
-            h[:k, :] = model.draw_hidden(x, stream)
-    log_z = np.empty(n_words.size)
-    log_z[order] = model.hidden.size * math.log(2.0) - log_weights
-    return log_z
+            h[:k, :] = model.draw_hidden(x, stream) if move is None else move(active, x)
+    return log_weights
