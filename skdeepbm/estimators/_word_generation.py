@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepbm.backends import Array, Counts, owner_of
+from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._base import SAMPLE, host_dtype
+from skdeepbm.estimators._documents import check_sample_init, drawn_counts, lengths_to_sample
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._word_training import WordTrainingMixin
 from skdeepbm.sampling.words import word_chain
@@ -105,29 +105,15 @@ class WordGenerationMixin(WordTrainingMixin):
         check_is_fitted(self, self._fitted_names)
         check_count(self, "n_samples", n_samples)
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
+        sums = None
         if init is None:
             backend = self._resolve_backend(fitted=True)
             model = self._model(backend, host_dtype(self.components_))
-            lengths = np.full(n_samples, max(1, round(getattr(self, "mean_n_words_", 0))))
-            if n_words is None and not hasattr(self, "mean_n_words_"):
-                raise ValueError(f"sample of {type(self).__name__} needs n_words.")
         else:
             backend, init, model = self._prepare(init)
-            if init.shape[0] != n_samples:
-                raise ValueError(
-                    f"init has {init.shape[0]} rows, but sample of {type(self).__name__} needs "
-                    f"n_samples={n_samples}."
-                )
+            check_sample_init(self, init, n_samples)
             sums = self._lengths(init, backend)
-            lengths = np.where(sums > 0, np.maximum(np.round(sums), 1.0), 0.0).astype(np.int64)
-        if n_words is not None:
-            lengths = self._check_lengths(n_words, "sample", whole=True)
-            if lengths.shape not in ((1,), (n_samples,)):
-                raise ValueError(
-                    f"n_words has {lengths.size} values, but sample of {type(self).__name__} needs "
-                    f"one, or n_samples={n_samples}."
-                )
-            lengths = np.broadcast_to(lengths, (n_samples,)).astype(np.int64)
+        lengths = lengths_to_sample(self, n_samples, n_words, sums)
         stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
         dtype = host_dtype(model.weights)
         if init is None:
@@ -135,30 +121,11 @@ class WordGenerationMixin(WordTrainingMixin):
         else:
             batch = Rows(backend, init, dtype).batch(np.arange(n_samples))
             v = batch.counts if batch.dense is None else batch.dense
-            h_mean = model.hidden_mean(v, model.lengths(self._lengths(init, backend)))
+            h_mean = model.hidden_mean(v, model.lengths(sums))
         h, whole = backend.bernoulli(h_mean, stream), model.whole
         with backend.quiet():
             v, _, h = word_chain(whole, h, lengths + model.n_hidden_words, n_gibbs_steps, stream)
             if model.n_hidden_words:
                 # words are independent given the topics: draw the visible ones again
                 v = backend.multinomial(lengths, whole.words(h)[0], stream)
-        if init is not None and owner_of(init) is backend:
-            return v
-        found = v.csr if isinstance(v, Counts) else sp.csr_array(backend.to_host(v))
-        found.sum_duplicates()
-        return found
-
-    def _check_lengths(self, n_words: Any, method: str, whole: bool = False) -> np.ndarray:
-        """Numbers of words that an argument gives, as a vector of float64."""
-        try:
-            lengths = np.atleast_1d(np.asarray(n_words, dtype=np.float64))
-        except (TypeError, ValueError):
-            lengths = np.empty(0)
-        bad = lengths.ndim != 1 or not lengths.size or not np.isfinite(lengths).all()
-        bad = bad or bool((lengths < 0).any()) or (whole and bool((lengths % 1).any()))
-        if bad:
-            raise ValueError(
-                f"n_words of {type(self).__name__}.{method} must be a number of words or a list of "
-                f"such, none of them negative{' or fractional' if whole else ''}; got {n_words!r}."
-            )
-        return lengths
+        return drawn_counts(backend, v, init is not None and owner_of(init) is backend)

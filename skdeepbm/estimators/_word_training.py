@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from skdeepbm.backends import Array, Backend
-from skdeepbm.estimators._base import CHUNK, TRAINING, host_dtype, put
+from skdeepbm.estimators._base import TRAINING, host_dtype, put
 from skdeepbm.estimators._counts import check_any_words, check_counts, document_lengths
+from skdeepbm.estimators._documents import (
+    apply_documents,
+    entropy_of_shares,
+    warn_of_word_shares,
+    word_totals,
+)
 from skdeepbm.estimators._hyperparameters import check_schedules
 from skdeepbm.estimators._training import TrainingMixin
-from skdeepbm.estimators._validation import name_of, user_level
-from skdeepbm.exceptions import BaseRateWarning
+from skdeepbm.estimators._validation import name_of
 from skdeepbm.models.over_replicated import OverReplicatedSoftmax
 from skdeepbm.models.replicated_softmax import ReplicatedSoftmax
 from skdeepbm.models.units import BernoulliUnits, MultinomialUnits
@@ -81,21 +84,16 @@ class WordTrainingMixin(TrainingMixin):
         backend, X, model = self._prepare(X, warn)
         if dtype is not None:
             model = self._model(backend, dtype)
-        dtype = host_dtype(model.weights)
-        if not (sp.issparse(X) and backend.name == "numpy"):
-            width = max(model.visible.size, model.hidden.size)
-            return self._apply_rows(
-                backend, X, dtype, lambda v: method(model, v, backend.xp.sum(v, axis=1)), width
-            )
-        # the counts stay sparse; hidden words are as many as there are words in the vocabulary
-        width = max(model.hidden.size, model.visible.size * bool(model.n_hidden_words), 1)
-        size = max(1, CHUNK // width)
-        pieces = []
-        with backend.quiet():
-            for start in range(0, X.shape[0], size):
-                v = backend.counts(X[start : start + size].astype(dtype, copy=False))
-                pieces.append(method(model, v, model.lengths(backend.row_sums(v))))
-        return np.concatenate(pieces)
+        # hidden words are as many as there are words in the vocabulary
+        width = max(model.hidden.size, model.visible.size * bool(model.n_hidden_words))
+        return apply_documents(
+            backend,
+            X,
+            host_dtype(model.weights),
+            lambda v: method(model, v, model.lengths(backend.row_sums(v))),
+            max(model.visible.size, model.hidden.size),
+            width,
+        )
 
     _lengths = staticmethod(document_lengths)
 
@@ -114,11 +112,7 @@ class WordTrainingMixin(TrainingMixin):
         return X
 
     def _start(self, backend: Backend, X: Any, n_batches: int) -> None:
-        n_words = self._lengths(X, backend)
-        if sp.issparse(X):
-            total = np.bincount(X.indices, weights=X.data, minlength=X.shape[1])
-        else:
-            total = backend.to_host(backend.xp.sum(X, axis=0)).astype(np.float64)
+        n_words, total = self._lengths(X, backend), word_totals(X, backend)
         self._entropy = self._seed().entropy
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(self._entropy)))
         bias = MultinomialUnits.initial_bias(total, total, None)
@@ -133,20 +127,8 @@ class WordTrainingMixin(TrainingMixin):
         for name, array in zip(names, start, strict=True):
             setattr(self, name, array.astype(working).astype(dtype))
         self.mean_n_words_ = float(n_words[n_words > 0].mean())
-        self._adopt(n_batches, self._entropy_of_shares(X, backend, n_words, bias))
+        self._adopt(n_batches, entropy_of_shares(X, backend, n_words, bias))
         self._training.base_bias = bias
-
-    @staticmethod
-    def _entropy_of_shares(
-        X: Any, backend: Backend, n_words: np.ndarray, log_share: np.ndarray
-    ) -> float:
-        """Cross-entropy of a word under the shares of all words, averaged over documents."""
-        kept = n_words > 0
-        if sp.issparse(X):
-            sums = X @ log_share
-        else:
-            sums = backend.to_host(X @ backend.asarray(log_share, X.dtype))
-        return float(-np.mean(sums[kept] / n_words[kept]))
 
     def _trainer(self, backend: Backend, X: Any, n_epochs: int | None) -> WordTrainer:
         dtype = np.dtype(self.training_dtype or host_dtype(self.components_))
@@ -196,17 +178,5 @@ class WordTrainingMixin(TrainingMixin):
     def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
         """Warn if words are predicted no better than by their shares, after enough training."""
         n_updates = len(entries) * -(-n_rows // self._rows_per_batch(n_rows))
-        shares = self._data_variance
         # of parameters that were given, the shares are not known
-        if n_updates < 100 or not shares:
-            return
-        error = entries[-1]["reconstruction_error"]
-        if error > 0.999 * shares:
-            warnings.warn(
-                f"{name_of(self)}: after {len(entries)} epochs the model predicts the words "
-                "of documents no better than their shares in all the data do (cross-entropy "
-                f"{error:.4g} nats per word, shares {shares:.4g}): its topics say next to nothing. "
-                "Raise learning_rate or n_iter, or lower weight_decay or sparsity_cost.",
-                BaseRateWarning,
-                stacklevel=user_level(),
-            )
+        warn_of_word_shares(self, entries, n_updates, self._data_variance)

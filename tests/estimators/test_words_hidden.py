@@ -115,7 +115,7 @@ def test_many_topics_have_a_bound():
 def test_annealed_runs_of_parts_are_independent(monkeypatch):
     """The same documents twice, in two parts: not the same draws twice."""
     model = made(10)
-    monkeypatch.setattr("skdeepbm.estimators._word_training.CHUNK", len(COUNTS) * 13)
+    monkeypatch.setattr("skdeepbm.estimators._documents.CHUNK", len(COUNTS) * 13)
     once, twice = (model.perplexity(np.tile(COUNTS, (n, 1)), free_energy="ais") for n in (1, 2))
     assert twice == pytest.approx(once, rel=0.2)
     assert abs(twice - once) > 1e-6
