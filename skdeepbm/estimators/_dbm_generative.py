@@ -10,18 +10,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array, Backend
 from skdeepbm.estimators._base import PARTITION, SAMPLE, host_dtype
-from skdeepbm.estimators._dbm_model import DBMModelMixin
+from skdeepbm.estimators._dbm_words import DBMWordMixin
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._likelihood import LogPartitionMixin
 from skdeepbm.estimators._missing_entries import known_entries, passed_back
 from skdeepbm.evaluation.dbm_annealing import annealed_side, side_states
 from skdeepbm.evaluation.dbm_likelihood import dbm_bound
+from skdeepbm.evaluation.partition import LogPartition
 from skdeepbm.models.dbm import DBM, FoldedDBM
 from skdeepbm.models.mean_field import settled_means
 from skdeepbm.sampling import first_states, layer_chain
 
 
-class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
+class DBMGenerativeMixin(DBMWordMixin, LogPartitionMixin):
     """The model of the rows: draws, missing values, log Z and the variational bound."""
 
     #: kind of the units of all hidden layers
@@ -31,6 +32,7 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         self,
         n_samples: int = 1,
         *,
+        n_words: Any = None,
         n_gibbs_steps: int = 1000,
         init: Any = None,
         random_state: Any = None,
@@ -40,18 +42,22 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         Parameters
         ----------
         n_samples : int, default=1
+        n_words : int, array-like of int of shape (n_samples,) or None, default=None
+            Lengths of documents, with ``visible="multinomial"``. None means those of `init`, or
+            `mean_n_words_` rounded.
         n_gibbs_steps : int, default=1000
             Steps of every chain; in each, all even layers are drawn given the odd ones, then the
             odd ones. Chains of a model with several modes need many.
         init : array-like of shape (n_samples, n_features) or None, default=None
-            Visible states to start from; None starts at independent draws with the visible biases.
+            Visible states to start from; None starts at independent draws with the visible biases
+            (documents at hidden states drawn at even odds).
         random_state : int, RandomState instance or None, default=None
             None means the estimator's own, so that two calls with an int there give the same.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            Drawn visible values.
+            Drawn visible values. Counts of words are a CSR array.
 
         Raises
         ------
@@ -66,6 +72,9 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         >>> dbm.sample(5, n_gibbs_steps=10).shape
         (5, 9)
         """
+        if self._is_of_words:
+            return self._drawn_documents(n_samples, n_words, n_gibbs_steps, init, random_state)
+        self._check_no_words(n_words, "sample")
         dbm, v, _ = self._drawn(n_samples, n_gibbs_steps, init, random_state)
         return self._out(dbm.backend, init, v)
 
@@ -108,7 +117,7 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         mask : array-like of bool of shape (n_samples, n_features) or None, default=None
             True where an entry is known. Known entries are put back after every pass, the others
             start at the expected values of units without input. None: all are seen, and all are
-            reconstructed.
+            reconstructed. Not with ``visible="multinomial"``.
         n_gibbs_steps : int, default=1
             Number of passes: mean field of all hidden layers, then the visible values expected
             under it. Nothing is drawn. Missing entries settle in ten or twenty.
@@ -116,6 +125,7 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
+            Expected counts sum to the number of words of the document.
 
         Raises
         ------
@@ -135,6 +145,8 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         True
         """
         check_count(self, "n_gibbs_steps", n_gibbs_steps)
+        if self._is_of_words:
+            return self._reconstructed_documents(X, mask, n_gibbs_steps)
         X, given_mask = known_entries(self, mask, X)
         backend, X, dbm = self._prepare(X)
 
@@ -145,6 +157,89 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         return self._apply_rows(backend, X, host_dtype(X), passes, self._width, *given_mask)
 
     # -- likelihoods ---------------------------------------------------------------------
+
+    def log_partition(
+        self,
+        method: str = "auto",
+        *,
+        n_words: Any = None,
+        n_runs: int | None = None,
+        n_temperatures: Any = "auto",
+        reverse: Any = None,
+        random_state: Any = None,
+    ) -> LogPartition:
+        """Logarithm of the partition function.
+
+        Parameters
+        ----------
+        method : {"auto", "exact", "ais"}, default="auto"
+            ``"exact"`` enumerates the joint states of all odd or of all even layers, at most 2**20
+            of them (with ``visible="multinomial"`` those of the odd ones); ``"ais"`` is annealed
+            importance sampling [1]_; ``"auto"`` is exact where it can be.
+        n_words : float, array-like of shape (n_lengths,) or None, default=None
+            Numbers of words, with ``visible="multinomial"`` alone, where it is needed: a document
+            of D words is one of many *sequences*, over which ``Z_D`` is the sum. One anneal serves
+            all lengths, with the length as an inverse temperature.
+        n_runs : int or None, default=None
+            Runs of annealed importance sampling, done side by side. None begins with 100 and adds
+            more where their weights differ much, as long as that takes seconds; of documents it
+            means 200, or 1000 for small models.
+        n_temperatures : "auto", "classic", int or array-like, default="auto"
+            Inverse temperatures of a run. ``"auto"`` chooses their number (1000 to 10,000) and
+            their places from a pilot, an int only gives their number, ``"classic"`` is the 14,500
+            of [1]_, an array has the values themselves, rising from 0 to 1. Of documents an int is
+            the number of stages for each growth of the length by a factor of e, ``"auto"`` is 200,
+            and the others are not possible.
+        reverse : array-like of shape (n_rows, n_features) or None, default=None
+            Rows from which to start runs in the other direction, after 1000 Gibbs steps (100 of
+            documents, at each length): as many as `n_runs` (100), evenly spaced among the rows.
+            Their estimate is high on average where the other is low, so that both together show
+            what to trust; training or test rows serve well. With rows given, ``"auto"`` means
+            ``"ais"``.
+        random_state : int, RandomState instance or None, default=None
+            Of the runs. None goes on from the seed of `fit`, so that every call gives the same.
+
+        Returns
+        -------
+        result : LogPartition
+            With ``value`` in nats, ``lower`` and ``upper`` (three standard errors of the runs'
+            weights to both sides), ``method``, ``reverse``, ``n_runs``, ``n_temperatures`` and
+            ``effective_sample_size``. Where `n_words` is a list, values are arrays.
+
+        Raises
+        ------
+        ValueError
+            If an argument makes no sense, or no class of layers can be enumerated where
+            ``method="exact"``.
+        FloatingPointError
+            If the model has no finite partition function.
+
+        References
+        ----------
+        .. [1] Salakhutdinov, R. and Murray, I. On the quantitative analysis of deep belief
+           networks. ICML 2008.
+
+        Examples
+        --------
+        >>> from skdeepbm import DBM
+        >>> from skdeepbm.datasets import make_bars_and_stripes
+        >>> dbm = DBM((8, 4), n_iter=5, random_state=0).fit(make_bars_and_stripes(3))
+        >>> exact, estimate = dbm.log_partition(), dbm.log_partition("ais")
+        >>> exact.method, abs(exact.value - estimate.value) < 0.05
+        ('exact', True)
+        """
+        if self._is_of_words:
+            return self._log_partition_of_lengths(
+                n_words, method, n_runs, n_temperatures, reverse, random_state
+            )
+        self._check_no_words(n_words, "log_partition")
+        return super().log_partition(
+            method,
+            n_runs=n_runs,
+            n_temperatures=n_temperatures,
+            reverse=reverse,
+            random_state=random_state,
+        )
 
     def _two_sided(self, backend: Backend, dtype: Any) -> FoldedDBM:
         return annealed_side(self._model(backend, dtype))
@@ -168,7 +263,7 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         Returns
         -------
         free_energy : ndarray of shape (n_samples,)
-            In nats per row.
+            In nats per row. Those of documents of different lengths cannot be compared.
 
         Examples
         --------
@@ -180,6 +275,8 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         >>> bool(abs(found - dbm.score_samples(X)).max() < 1e-6)
         True
         """
+        if self._is_of_words:
+            return self._free_energies_of_documents(X)
         return -self._bounds(X, 0.0)
 
     def score_samples(self, X: Any) -> Any:
@@ -197,7 +294,8 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
             In nats per row; of a log-density with Gaussian visible units. It is a bound as far as
             log Z is right: exact where all odd or all even layers together have at most 2**20
             states, else the estimate of ``log_partition()``, which is low on average. Look at
-            ``log_partition(reverse=X)`` before you quote it.
+            ``log_partition(reverse=X)`` before you quote it. Of counts it is that of the *sequence*
+            of a document's words; 0 without words.
 
         References
         ----------
@@ -213,6 +311,8 @@ class DBMGenerativeMixin(LogPartitionMixin, DBMModelMixin):
         >>> bool(dbm.score_samples(X).mean() > -4)  # independent pixels give -6.24
         True
         """
+        if self._is_of_words:
+            return self._log_likelihood(X, "auto")[0]
         return self._bounds(X, None)
 
     def _bounds(self, X: Any, log_z: float | None) -> Any:

@@ -8,12 +8,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array
 from skdeepbm.estimators._base import host_dtype
-from skdeepbm.estimators._dbm_model import DBMModelMixin
+from skdeepbm.estimators._dbm_words import DBMWordMixin
 from skdeepbm.models.dbm import DBM
 from skdeepbm.models.mean_field import settled_means
+from skdeepbm.models.word_dbm import WordDBM, document_means, word_means
 
 
-class DBMInferenceMixin(DBMModelMixin):
+class DBMInferenceMixin(DBMWordMixin):
     """From rows to hidden layers, and back."""
 
     transform_layers: str
@@ -30,7 +31,8 @@ class DBMInferenceMixin(DBMModelMixin):
         H : ndarray of shape (n_samples, n_units)
             Probabilities: of the top layer or, with ``transform_layers="all"``, of all hidden
             layers side by side, the first one first. Mean field goes on until no expected value of
-            a row changes by more than 1e-6, for at most 100 steps.
+            a row changes by more than 1e-6, for at most 100 steps. Documents without words get
+            0.5, the uninformed answer.
 
         Examples
         --------
@@ -66,7 +68,7 @@ class DBMInferenceMixin(DBMModelMixin):
             found = self._settled(dbm, v)
             return found[-1] if self._has_top_alone else backend.xp.concat(found, axis=1)
 
-        return self._apply_rows(backend, X, host_dtype(X), means, sum(self._sizes()))
+        return self._apply(backend, X, host_dtype(X), means)
 
     @property
     def _has_top_alone(self) -> bool:
@@ -80,7 +82,7 @@ class DBMInferenceMixin(DBMModelMixin):
 
     def _settled(self, dbm: DBM, v: Array) -> list[Array]:
         """Expected values of the hidden layers, of every row as if it were alone."""
-        return settled_means(dbm, v)
+        return word_means(dbm, v) if isinstance(dbm, WordDBM) else settled_means(dbm, v)
 
     def _below(self, dbm: DBM) -> DBM:
         """The layers that are features and what lies below them."""
@@ -99,6 +101,8 @@ class DBMInferenceMixin(DBMModelMixin):
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
+            With ``visible="multinomial"`` the distribution of a word; below the top layer, mean
+            field includes the unknown words of a document of `mean_n_words_`.
 
         Raises
         ------
@@ -116,11 +120,14 @@ class DBMInferenceMixin(DBMModelMixin):
         """
         check_is_fitted(self, self._fitted_names)
         backend, X, dbm = self._prepare_hidden(X, self._n_features_out)
-        n_first, turned = self._sizes()[1], self._below(dbm).upside_down()
+        n_first, below = self._sizes()[1], self._below(dbm)
+        n_words = float(getattr(self, "mean_n_words_", 1.0))
 
         def expected(h: Array) -> Array:
+            if self._has_top_alone and isinstance(below, WordDBM):
+                return document_means(below, h, n_words)[-1] / n_words
             if self._has_top_alone:
-                return settled_means(turned, h)[-1]
+                return settled_means(below.upside_down(), h)[-1]
             return dbm.visible.mean(dbm.from_above(0, h[:, :n_first]))
 
         return self._apply_rows(backend, X, host_dtype(dbm.weights[0]), expected, self._width)

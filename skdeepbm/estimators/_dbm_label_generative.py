@@ -16,7 +16,7 @@ from skdeepbm.models.labelled_dbm import label_bounds
 class DBMLabelGenerativeMixin(DBMLabelModelMixin, DBMGenerativeMixin):
     """The model of rows and labels together."""
 
-    def sample(
+    def sample(  # type: ignore[override]
         self,
         n_samples: int | None = None,
         *,

@@ -13,6 +13,7 @@ from skdeepbm.estimators._hyperparameters import check_groups
 from skdeepbm.estimators._layers import check_same_layers
 from skdeepbm.models.dbm import DBM
 from skdeepbm.models.units import UNITS, BernoulliUnits
+from skdeepbm.models.word_dbm import WordDBM
 
 
 class DBMModelMixin(BoltzmannBase):
@@ -24,9 +25,15 @@ class DBMModelMixin(BoltzmannBase):
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
     log_variance_visible_: np.ndarray
+    mean_n_words_: float
     n_features_in_: int
     _fitted_names: tuple[str, ...] = ("coefs_", "intercepts_")
-    _other_names: tuple[str, ...] = ("log_variance_visible_",)
+    _other_names: tuple[str, ...] = ("log_variance_visible_", "mean_n_words_")
+
+    @property
+    def _is_of_words(self) -> bool:
+        """Whether rows are counts of words."""
+        return self.visible == "multinomial"
 
     @property
     def _n_visible(self) -> int:
@@ -75,6 +82,11 @@ class DBMModelMixin(BoltzmannBase):
         def own(array: Any) -> Array:
             return put(backend, array, dtype, copy_arrays)
 
+        if self._is_of_words:
+            weights, biases = (
+                [own(array) for array in part] for part in (self.coefs_, self.intercepts_)
+            )
+            return WordDBM.of(weights, biases, backend)
         variance = getattr(self, "log_variance_visible_", None)
         visible = UNITS[self.visible](
             backend,

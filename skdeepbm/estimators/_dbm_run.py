@@ -8,10 +8,12 @@ import numpy as np
 
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import TRAINING
+from skdeepbm.estimators._counts import document_lengths
+from skdeepbm.estimators._documents import word_totals
 from skdeepbm.estimators._finetuning import FinetuningRun
 from skdeepbm.models.dbm import DBM
-from skdeepbm.models.units import UNITS
-from skdeepbm.training import DBMSettings, DBMTrainer, TrainingState
+from skdeepbm.models.units import UNITS, MultinomialUnits
+from skdeepbm.training import DBMSettings, DBMTrainer, Trainer, TrainingState, WordDBMTrainer
 
 #: what is measured of held-out rows alone
 HELD_OUT = ("validation_free_energy", "free_energy_gap", "free_energy_gap_error")
@@ -28,7 +30,7 @@ class DBMRun(FinetuningRun):
         if self.is_new and variance is not None:
             self.state.log_variance_floor = np.asarray(variance) + np.log(1e-3)
         if self.state.base_bias is None:
-            self.state.base_bias = np.array(estimator.intercepts_[0])
+            self.state.base_bias = self.base_bias()
         own = self._own_settings()
 
         def dbm() -> DBM:
@@ -37,7 +39,11 @@ class DBMRun(FinetuningRun):
 
         self.build(lambda: self.make_trainer(dbm(), own))
 
-    def make_trainer(self, dbm: Any, settings: DBMSettings) -> DBMTrainer:
+    def base_bias(self) -> np.ndarray:
+        """Visible bias of independent units with the data's mean."""
+        return np.array(self.estimator.intercepts_[0])
+
+    def make_trainer(self, dbm: Any, settings: DBMSettings) -> Trainer:
         """The trainer of a machine in arrays of its own."""
         return DBMTrainer(dbm, settings, self.state, self.seed)
 
@@ -55,8 +61,13 @@ class DBMRun(FinetuningRun):
                 "n_chains": estimator.n_chains or estimator.batch_size,
                 "mean_field_steps": estimator.max_mean_field_steps,
                 "mean_field_tolerance": estimator.mean_field_tol,
+                **self.further_settings(),
             }
         )
+
+    def further_settings(self) -> dict[str, Any]:
+        """Settings that are no hyper-parameters."""
+        return {}
 
     def saved_state(self) -> TrainingState | None:
         estimator = self.estimator
@@ -64,16 +75,20 @@ class DBMRun(FinetuningRun):
             # layers that somebody has set since: nothing of the state fits them
             return None
         state = super().saved_state()
-        levels = estimator.n_temperatures if estimator.algorithm == "pt" else None
-        n_chains = (estimator.n_chains or estimator.batch_size) * (levels or 1)
-        if state is not None and (
-            state.memory.get("n_temperatures") != levels or len(state.chains[0]) != n_chains
-        ):
+        if state is not None and not self.has_such_chains(state):
             # chains of another kind, or another number of them
             state = TrainingState(**{**vars(state), "chains": None, "memory": {}})
         if state is not None and bool(estimator.centring) == (state.offsets is None):
             state = TrainingState(**{**vars(state), "offsets": None})
         return state
+
+    def has_such_chains(self, state: TrainingState) -> bool:
+        """Whether the chains of a state are as many as are asked for, and of their kind."""
+        estimator = self.estimator
+        levels = estimator.n_temperatures if estimator.algorithm == "pt" else None
+        n_chains = (estimator.n_chains or estimator.batch_size) * (levels or 1)
+        same_kind: bool = state.memory.get("n_temperatures") == levels
+        return same_kind and isinstance(state.chains, list) and len(state.chains[0]) == n_chains
 
     def seed_key(self) -> tuple[int, ...]:
         return TRAINING, 1
@@ -104,3 +119,43 @@ class DBMRun(FinetuningRun):
     def describe(self, entry: dict[str, Any]) -> str:
         error, energy = entry["reconstruction_error"], entry["free_energy"]
         return f"reconstruction error = {error:.4f}, free energy = {energy:.2f}"
+
+
+class WordDBMRun(DBMRun):
+    """Joint training on documents."""
+
+    def base_bias(self) -> np.ndarray:
+        total = word_totals(self.X, self.backend)
+        if not total.any():
+            # parameters that somebody has set, and a batch without words
+            return super().base_bias()
+        return MultinomialUnits.initial_bias(total, total, None)
+
+    def make_trainer(self, dbm: Any, settings: DBMSettings) -> Trainer:
+        return WordDBMTrainer(dbm, settings, self.state, self.seed)
+
+    def further_settings(self) -> dict[str, Any]:
+        estimator = self.estimator
+        if not hasattr(estimator, "mean_n_words_"):
+            # somebody has set the other arrays
+            n_words = document_lengths(self.X, self.backend)
+            estimator.mean_n_words_ = float(n_words[n_words > 0].mean()) if n_words.any() else 1.0
+        return {"mean_n_words": float(estimator.mean_n_words_)}
+
+    def has_such_chains(self, state: TrainingState) -> bool:
+        estimator = self.estimator
+        n_short = estimator.n_temperatures if estimator.algorithm == "pt" else 0
+        n_chains = (estimator.n_chains or estimator.batch_size) + n_short
+        return "order" in state.memory and len(state.chains) == n_chains
+
+    def starting_rate(self) -> float:
+        return 0.005 if self.estimator.optimizer == "adam" else 0.05
+
+    def arrays(self) -> dict[str, Any]:
+        found = super().arrays()
+        found["intercepts_"][1] = self.host(self.trainer.dbm.word_bias)
+        return found
+
+    def describe(self, entry: dict[str, Any]) -> str:
+        error, energy = entry["reconstruction_error"], entry["free_energy"]
+        return f"cross-entropy = {error:.4f}, free energy = {energy:.4f} nats per word"

@@ -9,20 +9,23 @@ import numpy as np
 
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import host_dtype
+from skdeepbm.estimators._counts import check_any_words, document_lengths
 from skdeepbm.estimators._dbm_layers import (
     dbm_layer_sizes,
     dbm_templates,
     deep_arrays,
     default_layer,
+    word_arrays,
 )
 from skdeepbm.estimators._dbm_model import DBMModelMixin
+from skdeepbm.estimators._documents import entropy_of_shares, word_totals
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._layers import fit_layer, make_layers
 from skdeepbm.estimators._rows import check_training_rows
 from skdeepbm.estimators._validation import warn_of_constant_columns
 from skdeepbm.exceptions import DataRangeWarning
-from skdeepbm.models.units import UNITS
-from skdeepbm.training.dbm_start import initial_layers
+from skdeepbm.models.units import UNITS, MultinomialUnits
+from skdeepbm.training.dbm_start import initial_layers, initial_word_layers
 from skdeepbm.training.start import column_moments
 
 
@@ -55,6 +58,8 @@ class DBMStartMixin(DBMModelMixin):
         if going_on:
             self._check_going_on()
         X = check_training_rows(self, X, backend, going_on)
+        if self._is_of_words and not going_on:
+            check_any_words(self, X, document_lengths(X, backend))
         check_schedules(self, self._finished_epochs(going_on), n_epochs)
         if not going_on or not hasattr(self, "_entropy"):
             self._entropy = self._seed().entropy
@@ -79,6 +84,9 @@ class DBMStartMixin(DBMModelMixin):
 
     def _grow(self, backend: Backend, X: Any, context: Any) -> None:
         """Set the public arrays that joint training starts from."""
+        if self._is_of_words:
+            self._grow_words(backend, X, context)
+            return
         mean, variance = column_moments(backend, X)
         if UNITS[self.visible].has_variance:
             warn_of_constant_columns(self, mean, variance)
@@ -92,14 +100,41 @@ class DBMStartMixin(DBMModelMixin):
             weights, biases, log_variance = initial_layers(
                 self.visible, dbm_layer_sizes(self), mean, variance, groups, rng
             )
+        self._set_start(backend, X, layers, weights, biases)
+        if log_variance is not None:
+            self.log_variance_visible_ = np.array(log_variance, dtype=host_dtype(X))
+        self._data_variance = float(variance.mean())
+
+    def _grow_words(self, backend: Backend, X: Any, context: Any) -> None:
+        """The same of documents."""
+        n_words, total = document_lengths(X, backend), word_totals(X, backend)
+        mean_n_words = float(n_words[n_words > 0].mean())
+        bias = MultinomialUnits.initial_bias(total, total, None)
+        layers = []
+        if self.pretraining:
+            layers = self._greedy_layers(X, context)
+            weights, biases = word_arrays(layers, mean_n_words)
+        else:
+            rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(self._entropy)))
+            weights, biases = initial_word_layers(dbm_layer_sizes(self), bias, mean_n_words, rng)
+        self._set_start(backend, X, layers, weights, biases)
+        self.mean_n_words_ = mean_n_words
+        self._data_variance = entropy_of_shares(X, backend, n_words, bias)
+
+    def _set_start(
+        self,
+        backend: Backend,
+        X: Any,
+        layers: list[Any],
+        weights: list[np.ndarray],
+        biases: list[np.ndarray],
+    ) -> None:
         dtype = host_dtype(X)
-        self.__dict__.pop("log_variance_visible_", None)
+        for name in self._other_names:
+            self.__dict__.pop(name, None)
         self.coefs_ = [np.ascontiguousarray(w, dtype=dtype) for w in weights]
         self.intercepts_ = [np.array(b, dtype=dtype) for b in biases]
-        if log_variance is not None:
-            self.log_variance_visible_ = np.array(log_variance, dtype=dtype)
         self.rbms_, self._training = layers, None
-        self._data_variance = float(variance.mean())
         self.history_, self.n_iter_, self._fit_backend = {}, 0, backend.name
 
     def _greedy_layers(self, X: Any, context: Any) -> list[Any]:

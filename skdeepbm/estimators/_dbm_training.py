@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from skdeepbm.estimators._dbm_run import DBMRun
+from skdeepbm.backends import Backend
+from skdeepbm.estimators._dbm_run import DBMRun, WordDBMRun
 from skdeepbm.estimators._dbm_start import DBMStartMixin
+from skdeepbm.estimators._documents import warn_of_word_shares
 from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.estimators._stage import begin_deep_fit
 
 
 class DBMTrainingMixin(DBMStartMixin):
     """The order of things: RBMs from the bottom up, then the machine as a whole."""
+
+    batch_size: int
 
     def _fit(self, X: Any, y: Any) -> None:
         backend = self._resolve_backend(X)
@@ -22,13 +26,21 @@ class DBMTrainingMixin(DBMStartMixin):
             context, _ = begin_deep_fit(self, backend, X, y, going_on)
             if not going_on:
                 self._grow(backend, X, context)
-        run = DBMRun(self, backend, X, self.n_iter)
+        run = self._run(backend, X, self.n_iter)
         run.fit(context, X, y)
         context.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes=self._public_arrays
         )
-        variance = getattr(self, "_data_variance", 0.0)
-        warn_of_base_rate(self, run.entries, variance, int(X.shape[0]))
+        n_rows, base = int(X.shape[0]), getattr(self, "_data_variance", 0.0)
+        if self._is_of_words:
+            n_updates = len(run.entries) * -(-n_rows // self.batch_size)
+            warn_of_word_shares(self, run.entries, n_updates, base)
+        else:
+            warn_of_base_rate(self, run.entries, base, n_rows)
+
+    def _run(self, backend: Backend, X: Any, n_epochs: int | None) -> DBMRun:
+        """Joint training of rows of this kind."""
+        return (WordDBMRun if self._is_of_words else DBMRun)(self, backend, X, n_epochs)
 
     def _partial_fit(self, X: Any) -> None:
         going_on = hasattr(self, "coefs_")
@@ -37,4 +49,4 @@ class DBMTrainingMixin(DBMStartMixin):
             X = self._check(backend, X, going_on, 1)
             if not going_on:
                 self._grow(backend, X, self._init_callback_context(max_subtasks=None))
-        DBMRun(self, backend, X, None).step()
+        self._run(backend, X, None).step()

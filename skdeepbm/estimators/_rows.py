@@ -77,7 +77,8 @@ def _check_variance(estimator: Any) -> None:
 
     Units were of another kind at the last fit, or somebody has set all arrays but that one.
     """
-    learned = hasattr(estimator, "variance_rate") and UNITS[estimator.visible].has_variance
+    kind = UNITS.get(estimator.visible)
+    learned = hasattr(estimator, "variance_rate") and kind is not None and kind.has_variance
     if learned and not hasattr(estimator, "log_variance_visible_"):
         raise ValueError(
             f"{name_of(estimator)} goes on from parameters without log_variance_visible_, which "

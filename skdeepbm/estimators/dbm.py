@@ -236,6 +236,7 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         **VISIBLE,
         **RUNNING,
         "hidden_layer_sizes": ["array-like"],
+        "visible": [StrOptions({"bernoulli", "gaussian", "softmax", "multinomial"})],
         "rbm": [object],
         "pretraining": ["boolean"],
         "transform_layers": [StrOptions({"top", "all"})],

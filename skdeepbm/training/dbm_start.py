@@ -50,3 +50,36 @@ def initial_layers(
         biases[-1] = biases[-1] - 0.5 * weights[-1].sum(axis=1)
         biases.append(-0.5 * weights[-1].sum(axis=0))
     return weights, biases, bottom.get("log_variance")
+
+
+def initial_word_layers(
+    hidden_sizes: Sequence[int], bias: np.ndarray, mean_n_words: float, rng: np.random.Generator
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The same for documents.
+
+    Parameters
+    ----------
+    hidden_sizes : sequence of int
+        From the first hidden layer to the top.
+    bias : ndarray of shape (n_words_in_vocabulary,)
+        Of words with the shares that they have in the data.
+    mean_n_words : float
+        Length of the document in which all hidden units are half on.
+    rng : Generator
+
+    Returns
+    -------
+    weights : list of ndarrays of float64 of shapes (n_l, n_{l+1})
+    biases : list of ndarrays of float64 of shapes (n_l,)
+        That of the first hidden layer is for one word.
+    """
+    sizes = [bias.size, *hidden_sizes]
+    weights = [rng.normal(0.0, 0.01, pair) for pair in zip(sizes[:-1], sizes[1:], strict=True)]
+    share = np.exp(bias - bias.max())
+    first = -(share / share.sum()) @ weights[0]
+    biases = [bias, first]
+    for below, above in zip(weights[1:], [*weights[2:], None], strict=True):
+        from_above = 0.0 if above is None else 0.5 * above.sum(axis=1)
+        biases.append(-0.5 * below.sum(axis=0) - from_above)
+    biases[1] = first - 0.5 * weights[1].sum(axis=1) / mean_n_words
+    return weights, biases

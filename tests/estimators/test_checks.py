@@ -143,6 +143,8 @@ MACHINES = [
     DBM((8, 6), visible="gaussian", rbm=QUICK, n_iter=2, training_dtype=None),
     DBM((8, 6), visible="gaussian", pretraining=False),
     DBM((8, 6), visible="softmax", rbm=QUICK, n_iter=2, n_chains=7, optimizer="nesterov"),
+    DBM((8, 6), visible="multinomial", rbm=[ReplicatedSoftmax(n_iter=2), QUICK], n_iter=2),
+    DBM((8, 6, 5), visible="multinomial", pretraining=False, algorithm="pt", optimizer="adam"),
 ]
 
 
