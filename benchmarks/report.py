@@ -41,6 +41,7 @@ from benchmarks import (
     topic_stream,
     topics,
     traps,
+    word_dbm,
 )
 from benchmarks.markdown import table
 from skdeepbm.evaluation.ais import PILOT_STAGES
@@ -284,6 +285,7 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
         lambda: over_replicated.run(_quick),
         over_replicated.form,
     ),
+    "word_dbm": ("Topics of topics", lambda: word_dbm.run(_quick), word_dbm.form),
     "topic_speed": ("Speed of the replicated softmax", topic_speed.run, topic_speed.form),
     "autoencoder": (
         "MNIST through thirty numbers",

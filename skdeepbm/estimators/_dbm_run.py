@@ -149,7 +149,7 @@ class WordDBMRun(DBMRun):
         return "order" in state.memory and len(state.chains) == n_chains
 
     def starting_rate(self) -> float:
-        return 0.005 if self.estimator.optimizer == "adam" else 0.05
+        return 0.002 if self.estimator.optimizer == "adam" else 0.05
 
     def arrays(self) -> dict[str, Any]:
         found = super().arrays()

@@ -38,10 +38,11 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         Numbers of (Bernoulli) units of the hidden layers, from the first one to the top; at least
         two layers.
 
-    visible : {"bernoulli", "gaussian", "softmax"}, default="bernoulli"
+    visible : {"bernoulli", "gaussian", "softmax", "multinomial"}, default="bernoulli"
         Kind of the visible units. Bernoulli units take values in [0, 1] (values in between are
         probabilities), Gaussian units real values, with a variance of each feature that is
-        learned (standardise the data), softmax units one-hot groups of columns.
+        learned (standardise the data), softmax units one-hot groups of columns. Multinomial units
+        are counts of words in documents of any length, the replicated softmax [4]_; see Notes.
 
     visible_groups : int, sequence of int or None, default=None
         Sizes of the groups of softmax visible units, or one size for all; None makes one group.
@@ -50,7 +51,9 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         Template of the greedy layers, or one for each: settings but for `n_components`, the kinds
         of units, `backend` and, if `random_state` is given here, the seed. None means
         ``RBMTransformer(visible_states="draw")``, whose layers make a better start than those that
-        reconstruct with expected values.
+        reconstruct with expected values. With ``visible="multinomial"`` the first layer is a
+        ReplicatedSoftmax: of a list it is the first, a single template is that of the layers whose
+        kind it is.
 
     pretraining : bool, default=True
         Whether joint training starts from greedy layers. False starts at the base-rate model with
@@ -64,7 +67,8 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         Step size of the joint ascent; gradients are averaged over rows and over chains.
         ``"auto"`` starts at 0.05, or at 0.2 without pretraining (with ``optimizer="adam"`` at
         0.005 either way), at a tenth of these with Gaussian visible units, and falls to 0 in the
-        course of a `fit`; in `partial_fit` it stays there. A sequence gives one value per epoch
+        course of a `fit`; in `partial_fit` it stays there. Of counts it starts at
+        0.05, and at 0.002 with ``optimizer="adam"``. A sequence gives one value per epoch
         (the last one goes on), a callable is called with the epoch, counted from 0; see
         :mod:`skdeepbm.schedules`.
 
@@ -116,13 +120,16 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         Chains of the negative phase: persistent block Gibbs chains, or parallel tempering [3]_,
         whose chains at `n_temperatures` inverse temperatures exchange their states; it crosses
         between modes that are far apart, at `n_temperatures` times the cost of the negative phase.
+        Of counts, chains are as long as the documents of the batch, and with ``"pt"`` they exchange
+        their states, which costs little: see `n_temperatures`.
 
     n_chains : int or None, default=None
         Persistent chains; None means `batch_size`. With ``algorithm="pt"`` their number at each
         temperature.
 
     n_temperatures : int, default=10
-        Inverse temperatures of ``algorithm="pt"``, evenly spaced from 1 to 0.
+        Inverse temperatures of ``algorithm="pt"``, evenly spaced from 1 to 0. Of counts, further
+        chains of documents shorter than those of the batch.
 
     n_gibbs_steps : int, sequence or callable, default=5
         Gibbs steps of the chains per update.
@@ -166,6 +173,10 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         Logarithm of the variance of each visible unit given the first hidden layer. Only with
         ``visible="gaussian"``.
 
+    mean_n_words_ : float
+        Mean number of words of the documents of `fit` (of the first call of `partial_fit`) that
+        have words. Only with ``visible="multinomial"``.
+
     rbms_ : list of RBMTransformer
         The greedy layers as pretraining left them; none without. The first has two copies of its
         visible units, the last two of its hidden ones [1]_: their likelihoods are of no use.
@@ -182,7 +193,9 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         shape (n_epochs, n_units), the first layer's units first:
         ``np.split(norms, np.cumsum(hidden_layer_sizes)[:-1], axis=1)`` is one array a layer),
         ``"weights_moved"`` (fraction of weights that moved by more than 1e-3),
-        ``"mean_field_steps"`` (per batch) and ``"epoch_time"`` (seconds).
+        ``"mean_field_steps"`` (per batch) and ``"epoch_time"`` (seconds). Of counts,
+        the first is the cross-entropy of a word given the expected first hidden layer, and free
+        energies are divided by the number of words; both are in nats, averaged over documents.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -199,15 +212,26 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
     Warns
     -----
     DataRangeWarning
-        For values that the visible units cannot take (clipped), constant Gaussian columns and
-        softmax groups that are not one-hot.
+        For values that the visible units cannot take (clipped), constant Gaussian columns, softmax
+        groups that are not one-hot, and fractional counts.
     BaseRateWarning
         When the fitted model reconstructs the data no better than their means do.
 
     See Also
     --------
     RBMTransformer : One hidden layer.
+    ReplicatedSoftmax : One hidden layer on counts of words.
     DBNClassifier : A deep belief net, directed below its top layer.
+
+    Notes
+    -----
+    With ``visible="multinomial"`` a document of D words has the energy
+    ``-b_0.v - D b_1.x_1 - v.W_0 x_1 - sum_{l>1} (b_l.x_l + x_{l-1}.W_{l-1} x_l)``: words and first
+    layer are a replicated softmax, whose part counts once for every word; what hidden layers say to
+    each other does not, and is a prior of topics that short documents follow more than long ones.
+    `score_samples` is of the sequence of words, `log_partition` takes the lengths and `perplexity`
+    is that of a word. Documents without a word are left out of training, have hidden values of 0.5
+    and the log-likelihood 0. Weights of documents in the gradient are ``D ** -0.5``.
 
     References
     ----------
@@ -216,6 +240,8 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
        Neural Networks: Tricks of the Trade (2012).
     .. [3] Cho, K., Raiko, T. and Ilin, A. Parallel tempering is efficient for learning restricted
        Boltzmann machines. IJCNN 2010.
+    .. [4] Salakhutdinov, R. and Hinton, G. Replicated softmax: an undirected topic model.
+       NIPS 2009.
 
     Examples
     --------

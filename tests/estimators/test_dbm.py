@@ -470,7 +470,7 @@ def test_divergence_of_a_layer_leaves_nothing(real):
     [
         ({"hidden_layer_sizes": (5,)}, ValueError, "of DBM must have at least two layers"),
         ({"hidden_layer_sizes": (5, 0)}, ValueError, "of DBM must hold at least one number"),
-        ({"visible": "multinomial"}, ValueError, "'visible' parameter of DBM"),
+        ({"visible": "words"}, ValueError, "'visible' parameter of DBM"),
         ({"rbm": ReplicatedSoftmax()}, TypeError, "layer 0 is .* Counts of words are not supp"),
         ({"rbm": [RBM()]}, ValueError, "rbm of DBM is a list of 1 templates, but"),
         ({"rbm": RBM(hidden="relu")}, ValueError, "layer 0 of DBM has hidden='relu'"),

@@ -7,7 +7,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skdeepbm import DBM, ReplicatedSoftmax, RBMTransformer
+from skdeepbm import DBM, RBMTransformer, ReplicatedSoftmax
 from skdeepbm.exceptions import BaseRateWarning, DataRangeWarning
 
 SIZES = [(3, 3, 2), (3, 2, 3, 2)]
