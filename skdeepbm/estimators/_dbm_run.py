@@ -10,13 +10,20 @@ from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import TRAINING
 from skdeepbm.estimators._counts import document_lengths
 from skdeepbm.estimators._documents import word_totals
+from skdeepbm.estimators._early_stopping import EarlyStopping, Rises, has_small_gap
 from skdeepbm.estimators._finetuning import FinetuningRun
+from skdeepbm.estimators._held_out import trained_rows
 from skdeepbm.models.dbm import DBM
 from skdeepbm.models.units import UNITS, MultinomialUnits
 from skdeepbm.training import DBMSettings, DBMTrainer, Trainer, TrainingState, WordDBMTrainer
 
 #: what is measured of held-out rows alone
-HELD_OUT = ("validation_free_energy", "free_energy_gap", "free_energy_gap_error")
+HELD_OUT = (
+    "validation_reconstruction_error",
+    "validation_free_energy",
+    "free_energy_gap",
+    "free_energy_gap_error",
+)
 
 
 class DBMRun(FinetuningRun):
@@ -24,8 +31,16 @@ class DBMRun(FinetuningRun):
 
     task_name = "joint training"
 
-    def __init__(self, estimator: Any, backend: Backend, X: Any, n_epochs: int | None) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        backend: Backend,
+        X: Any,
+        n_epochs: int | None,
+        held_out: np.ndarray | None = None,
+    ) -> None:
         super().__init__(estimator, estimator, backend, X, n_epochs)
+        self.held_out = held_out
         variance = getattr(estimator, "log_variance_visible_", None)
         if self.is_new and variance is not None:
             self.state.log_variance_floor = np.asarray(variance) + np.log(1e-3)
@@ -101,6 +116,16 @@ class DBMRun(FinetuningRun):
         # greedy layers have been most of the way
         return rate if estimator.pretraining else 4 * rate
 
+    def early_stopping(self) -> EarlyStopping | None:
+        estimator, trainer = self.estimator, self.trainer
+        criterion = getattr(estimator, "early_stopping", None)
+        if criterion is None:
+            return None
+        is_better: Any = has_small_gap
+        if criterion == "reconstruction_error":
+            is_better = Rises(lambda entry: -float(entry["validation_reconstruction_error"]))
+        return EarlyStopping(is_better, estimator.n_iter_no_change, trainer.copies, trainer.restore)
+
     def arrays(self) -> dict[str, Any]:
         dbm = self.trainer.dbm
         found: dict[str, Any] = {
@@ -112,7 +137,9 @@ class DBMRun(FinetuningRun):
         return found
 
     def store(self, entries: list[dict[str, Any]]) -> None:
-        self.entries = [{k: v for k, v in e.items() if k not in HELD_OUT} for e in entries]
+        self.entries = entries
+        if not hasattr(self.estimator, "validation_fraction"):
+            self.entries = [{k: v for k, v in e.items() if k not in HELD_OUT} for e in entries]
         super().store(self.entries)
         self.estimator._trained_sizes = self.estimator._sizes()
 
@@ -125,7 +152,7 @@ class WordDBMRun(DBMRun):
     """Joint training on documents."""
 
     def base_bias(self) -> np.ndarray:
-        total = word_totals(self.X, self.backend)
+        total = word_totals(trained_rows(self.backend, self.X, self.held_out), self.backend)
         if not total.any():
             # parameters that somebody has set, and a batch without words
             return super().base_bias()

@@ -19,6 +19,7 @@ from skdeepbm.estimators._dbm_layers import (
 )
 from skdeepbm.estimators._dbm_model import DBMModelMixin
 from skdeepbm.estimators._documents import entropy_of_shares, word_totals
+from skdeepbm.estimators._early_stopping import check_held_out
 from skdeepbm.estimators._hyperparameters import check_groups, check_schedules
 from skdeepbm.estimators._layers import fit_layer, make_layers
 from skdeepbm.estimators._rows import check_training_rows
@@ -54,12 +55,12 @@ class DBMStartMixin(DBMModelMixin):
         # scikit-learn passes over them in a later `partial_fit`
         self._validate_params()
         self._check_targets()
+        if hasattr(self, "early_stopping"):
+            check_held_out(self)
         dbm_templates(self)
         if going_on:
             self._check_going_on()
         X = check_training_rows(self, X, backend, going_on)
-        if self._is_of_words and not going_on:
-            check_any_words(self, X, document_lengths(X, backend))
         check_schedules(self, self._finished_epochs(going_on), n_epochs)
         if not going_on or not hasattr(self, "_entropy"):
             self._entropy = self._seed().entropy
@@ -108,6 +109,7 @@ class DBMStartMixin(DBMModelMixin):
     def _grow_words(self, backend: Backend, X: Any, context: Any) -> None:
         """The same of documents."""
         n_words, total = document_lengths(X, backend), word_totals(X, backend)
+        check_any_words(self, X, n_words)
         mean_n_words = float(n_words[n_words > 0].mean())
         bias = MultinomialUnits.initial_bias(total, total, None)
         layers = []

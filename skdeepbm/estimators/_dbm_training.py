@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._dbm_run import DBMRun, WordDBMRun
 from skdeepbm.estimators._dbm_start import DBMStartMixin
 from skdeepbm.estimators._documents import warn_of_word_shares
 from skdeepbm.estimators._fitting import warn_of_base_rate
+from skdeepbm.estimators._held_out import held_out_kinds, trained_rows
 from skdeepbm.estimators._stage import begin_deep_fit
 
 
@@ -23,10 +26,13 @@ class DBMTrainingMixin(DBMStartMixin):
         # greedy training changes nothing here until all layers are there
         with self._untouched_if_bad():
             X = self._check(backend, X, going_on, self.n_iter)
-            context, _ = begin_deep_fit(self, backend, X, y, going_on)
+            held_out = held_out_kinds(self, X)
+            context, has_seed = begin_deep_fit(self, backend, X, y, going_on)
+            if has_seed:
+                held_out = held_out_kinds(self, X)
             if not going_on:
-                self._grow(backend, X, context)
-        run = self._run(backend, X, self.n_iter)
+                self._grow(backend, trained_rows(backend, X, held_out), context)
+        run = self._run(backend, X, self.n_iter, held_out)
         run.fit(context, X, y)
         context.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes=self._public_arrays
@@ -38,9 +44,16 @@ class DBMTrainingMixin(DBMStartMixin):
         else:
             warn_of_base_rate(self, run.entries, base, n_rows)
 
-    def _run(self, backend: Backend, X: Any, n_epochs: int | None) -> DBMRun:
+    def _run(
+        self,
+        backend: Backend,
+        X: Any,
+        n_epochs: int | None,
+        held_out: np.ndarray | None = None,
+    ) -> DBMRun:
         """Joint training of rows of this kind."""
-        return (WordDBMRun if self._is_of_words else DBMRun)(self, backend, X, n_epochs)
+        kind = WordDBMRun if self._is_of_words else DBMRun
+        return kind(self, backend, X, n_epochs, held_out)
 
     def _partial_fit(self, X: Any) -> None:
         going_on = hasattr(self, "coefs_")

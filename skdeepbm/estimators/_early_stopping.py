@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from skdeepbm.estimators._validation import name_of
+
 #: of an RBM
 CRITERIA = ("pseudo_likelihood", "free_energy_gap")
+#: of a deep Boltzmann machine, which has no pseudo-likelihood in closed form
+MACHINE_CRITERIA = ("reconstruction_error", "free_energy_gap")
 #: of classifiers
 LABEL_CRITERIA = ("cross_entropy", "error")
 
@@ -70,6 +74,15 @@ class EarlyStopping:
         """Go back to the parameters of the best epoch, if the last one was not the best."""
         if self.n_worse and self.best is not None:
             self.restore(self.best)
+
+
+def check_held_out(estimator: Any) -> None:
+    """Raise if early stopping has nothing to look at."""
+    if estimator.early_stopping is not None and not estimator.validation_fraction:
+        raise ValueError(
+            f"early_stopping={estimator.early_stopping!r} of {name_of(estimator)} looks at "
+            "held-out rows: set validation_fraction, for example to 0.1."
+        )
 
 
 class Rises:

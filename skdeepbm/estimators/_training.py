@@ -11,7 +11,13 @@ import numpy as np
 
 from skdeepbm.backends import Backend
 from skdeepbm.estimators._base import VALIDATION, BoltzmannBase, host_dtype
-from skdeepbm.estimators._early_stopping import EarlyStopping, Entry, Rises, has_small_gap
+from skdeepbm.estimators._early_stopping import (
+    EarlyStopping,
+    Entry,
+    Rises,
+    check_held_out,
+    has_small_gap,
+)
 from skdeepbm.estimators._fitting import EpochHooks
 from skdeepbm.estimators._stage import Stage
 from skdeepbm.estimators._validation import name_of
@@ -168,11 +174,7 @@ class TrainingMixin(BoltzmannBase):
 
     def _check_early_stopping(self) -> None:
         """Raise if early stopping has nothing to look at."""
-        if self.early_stopping is not None and not self.validation_fraction:
-            raise ValueError(
-                f"early_stopping={self.early_stopping!r} of {name_of(self)} looks at held-out "
-                "rows: set validation_fraction, for example to 0.1."
-            )
+        check_held_out(self)
 
     def _check_shapes(self) -> None:
         """Raise unless the public arrays, which anybody may set, fit together."""

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import StrOptions
 from skdeepbm.estimators._constraints import (
     CHAINS,
     COUNT_OR_ZERO,
+    HELD_OUT,
     LOOP,
     NOT_NEGATIVE,
     PENALTIES,
@@ -19,6 +20,7 @@ from skdeepbm.estimators._constraints import (
 from skdeepbm.estimators._dbm_generative import DBMGenerativeMixin
 from skdeepbm.estimators._dbm_inference import DBMInferenceMixin
 from skdeepbm.estimators._dbm_training import DBMTrainingMixin
+from skdeepbm.estimators._early_stopping import MACHINE_CRITERIA
 from skdeepbm.training.layer_phases import LAYER_PHASES
 
 
@@ -58,6 +60,19 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
     pretraining : bool, default=True
         Whether joint training starts from greedy layers. False starts at the base-rate model with
         small random weights [2]_.
+
+    validation_fraction : float, default=0.0
+        Fraction of the rows that `fit` keeps from training, greedy layers included, to measure on
+        them. Equal rows are held out all or not at all.
+
+    early_stopping : {"reconstruction_error", "free_energy_gap"} or None, default=None
+        Stop the joint training of `fit` by what is measured on the held-out rows, and go back to
+        the parameters of the best epoch. ``"reconstruction_error"`` wants theirs to fall;
+        ``"free_energy_gap"`` wants the gap of `history_`, which needs no log Z, to stay under three
+        standard errors.
+
+    n_iter_no_change : int, default=5
+        Epochs without a better one after which early stopping ends training.
 
     transform_layers : {"top", "all"}, default="top"
         What `transform` returns: the expected values of the top layer, or those of all hidden
@@ -195,7 +210,11 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         ``"weights_moved"`` (fraction of weights that moved by more than 1e-3),
         ``"mean_field_steps"`` (per batch) and ``"epoch_time"`` (seconds). Of counts,
         the first is the cross-entropy of a word given the expected first hidden layer, and free
-        energies are divided by the number of words; both are in nats, averaged over documents.
+        energies are divided by the number of words; both are in nats, averaged over documents. Of
+        the rows that `validation_fraction` keeps (at most 1000 of them)
+        ``"validation_reconstruction_error"``, ``"validation_free_energy"``, ``"free_energy_gap"``
+        (that minus ``"free_energy"``: it grows when training rows are learned by heart) and
+        ``"free_energy_gap_error"`` (standard error of the gap); NaN without such rows.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -264,6 +283,8 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         "hidden_layer_sizes": ["array-like"],
         "visible": [StrOptions({"bernoulli", "gaussian", "softmax", "multinomial"})],
         "rbm": [object],
+        **HELD_OUT,
+        "early_stopping": [StrOptions(set(MACHINE_CRITERIA)), None],
         "pretraining": ["boolean"],
         "transform_layers": [StrOptions({"top", "all"})],
         "norm_cost": [NOT_NEGATIVE],
@@ -282,6 +303,9 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         visible_groups: Any = None,
         rbm: Any = None,
         pretraining: bool = True,
+        validation_fraction: float = 0.0,
+        early_stopping: str | None = None,
+        n_iter_no_change: int = 5,
         transform_layers: str = "top",
         learning_rate: Any = "auto",
         momentum: Any = 0.5,
@@ -315,6 +339,9 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         self.visible_groups = visible_groups
         self.rbm = rbm
         self.pretraining = pretraining
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
         self.transform_layers = transform_layers
         self.learning_rate = learning_rate
         self.momentum = momentum

@@ -42,8 +42,9 @@ def measure_dbm(
     -------
     entry : dict
         ``reconstruction_error``: squared error of the expected visible values given those of the
-        first hidden layer, averaged over rows and features; ``free_energy``: minus the variational
-        bound but for log Z, in nats, averaged over rows; ``validation_free_energy``,
+        first hidden layer, averaged over rows and features, and
+        ``validation_reconstruction_error`` that of ``held_out``; ``free_energy``: minus the
+        variational bound but for log Z, in nats, averaged over rows; ``validation_free_energy``,
         ``free_energy_gap``, ``free_energy_gap_error``: as of
         :func:`skdeepbm.training.monitor.measure`; ``mean_hidden_activity``: of each hidden layer,
         averaged over rows and units; ``weight_norm``: Euclidean norm of the weights that lead to
@@ -57,16 +58,22 @@ def measure_dbm(
         bound = variational_bound(dbm, rows, mean_field_inputs(dbm, rows, means), top)
         return means, -np.asarray(backend.to_host(bound))
 
+    def error_of(rows: Array, means: list[Array]) -> float:
+        error = rows - dbm.visible.mean(dbm.from_above(0, means[0]))
+        return float(xp.mean(error * error))
+
     means, energies = inferred(v, tops[0])
     free_energy, validation, error_of_gap = float(energies.mean()), math.nan, math.nan
+    validation_error = math.nan
     if held_out is not None:
-        _, others = inferred(held_out, tops[1])
+        their_means, others = inferred(held_out, tops[1])
+        validation_error = error_of(held_out, their_means)
         validation = float(others.mean())
         error_of_gap = math.sqrt(others.var() / others.size + energies.var() / energies.size)
-    error = v - dbm.visible.mean(dbm.from_above(0, means[0]))
     norms, moved = norms_and_movement(dbm, previous_weights)
     return {
-        "reconstruction_error": float(xp.mean(error * error)),
+        "reconstruction_error": error_of(v, means),
+        "validation_reconstruction_error": validation_error,
         "free_energy": free_energy,
         "validation_free_energy": validation,
         "free_energy_gap": validation - free_energy,

@@ -55,20 +55,28 @@ def measure_word_dbm(
         bound = variational_bound(dbm, rows, mean_field_inputs(dbm, rows, means))
         return rows, n_words, means, -np.asarray(backend.to_host(bound / n_words))
 
-    v, n_words, means, energies = inferred(v)
-    others = np.empty(0) if held_out is None else inferred(held_out)[3]
-    validation = error_of_gap = math.nan
+    def entropy_of(rows: Array, n_words: Array, means: list[Array], *_: Any) -> float:
+        a = dbm.from_above(0, means[0]) + dbm.visible.bias
+        log_p = a - xp.expand_dims(backend.logsumexp(a, axis=1), axis=1)
+        entropy = np.asarray(backend.to_host(-xp.sum(rows * log_p, axis=1) / n_words))
+        return float(entropy.mean()) if entropy.size else math.nan
+
+    seen = inferred(v)
+    means, energies = seen[2:]
+    validation = validation_error = error_of_gap = math.nan
+    others = np.empty(0)
+    if held_out is not None:
+        kept = inferred(held_out)
+        others, validation_error = kept[3], entropy_of(*kept)
     if others.size and energies.size:
         validation = float(others.mean())
         error_of_gap = math.sqrt(others.var() / others.size + energies.var() / energies.size)
-    a = dbm.from_above(0, means[0]) + dbm.visible.bias
-    log_p = a - xp.expand_dims(backend.logsumexp(a, axis=1), axis=1)
-    entropy = np.asarray(backend.to_host(-xp.sum(v * log_p, axis=1) / n_words))
     norms, moved = norms_and_movement(dbm, previous_weights)
     free_energy = float(energies.mean()) if energies.size else math.nan
     activity = [float(xp.mean(mean)) if energies.size else math.nan for mean in means]
     return {
-        "reconstruction_error": float(entropy.mean()) if entropy.size else math.nan,
+        "reconstruction_error": entropy_of(*seen),
+        "validation_reconstruction_error": validation_error,
         "free_energy": free_energy,
         "validation_free_energy": validation,
         "free_energy_gap": validation - free_energy,

@@ -97,6 +97,31 @@ CASES = {
         "labels",
     ),
     "dbm": (lambda: DBM((8, 6), rbm=_layer(), n_iter=3, batch_size=20, random_state=0), "images"),
+    "dbm with early stopping": (
+        lambda: DBM(
+            (8, 6),
+            rbm=_layer(),
+            n_iter=6,
+            learning_rate=0.5,
+            batch_size=20,
+            validation_fraction=0.2,
+            early_stopping="reconstruction_error",
+            n_iter_no_change=2,
+            random_state=0,
+        ),
+        "images",
+    ),
+    "dbm of words": (
+        lambda: DBM(
+            (4, 3),
+            visible="multinomial",
+            pretraining=False,
+            algorithm="pt",
+            n_iter=3,
+            random_state=0,
+        ),
+        "words",
+    ),
     "dbm with labels": (
         lambda: DBMClassifier(
             (8, 6),
