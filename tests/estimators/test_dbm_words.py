@@ -79,7 +79,7 @@ def test_estimates_of_log_z(ref):
     """Within .05 nats at several lengths, from both sides; a list gives arrays."""
     tiny = ref.make_word_dbm((3, 2, 3, 2))
     model, X = by_hand(tiny), ref.some_documents(3, [2, 3] * 20)
-    found = model.log_partition("ais", n_words=[0, 1, 3], n_runs=500, n_temperatures=100, reverse=X)
+    found = model.log_partition("ais", n_words=[0, 1, 3], n_runs=300, n_temperatures=50, reverse=X)
     exact = [tiny.log_z(n) for n in (0, 1, 3)]
     np.testing.assert_allclose(found.value, exact, atol=0.05)
     np.testing.assert_allclose(found.reverse, exact, atol=0.05)
@@ -241,6 +241,24 @@ def test_rows_and_back(counts, transform_layers):
     drawn = model.sample(4, init=counts[1:5], n_gibbs_steps=2)
     np.testing.assert_array_equal(drawn.sum(axis=1), counts[1:5].sum(axis=1))
     assert model.sample(2, n_gibbs_steps=1).sum(axis=1) == pytest.approx(round(model.mean_n_words_))
+
+
+def test_device_in_device_out(counts, device):
+    X = device.asarray(counts)
+    model = made(5, 4, algorithm="pt", validation_fraction=0.1).fit(X)
+    assert all(type(array) is np.ndarray for array in (*model.coefs_, *model.intercepts_))
+    host = made(5, 4, algorithm="pt", validation_fraction=0.1).fit(counts)
+    for one, other in zip(model.coefs_, host.coefs_, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-2, atol=1e-3)
+    for name in ("transform", "reconstruct", "score_samples", "free_energy"):
+        out = getattr(model, name)(X)
+        assert device.owns(out), name
+        expected = getattr(model, name)(counts)
+        np.testing.assert_allclose(device.to_host(out), expected, rtol=1e-6, atol=1e-9)
+    drawn = model.sample(150, init=X, n_gibbs_steps=1)
+    assert device.owns(drawn)
+    np.testing.assert_array_equal(device.to_host(drawn).sum(axis=1), counts.sum(axis=1))
+    assert model.perplexity(X) == pytest.approx(model.perplexity(counts), rel=1e-6)
 
 
 def test_behind_a_vectoriser():

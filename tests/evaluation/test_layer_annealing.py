@@ -52,10 +52,10 @@ def test_too_many_units(plain, ref):
 
 @pytest.mark.parametrize("sizes", SIZES)
 def test_all_lengths_from_one_anneal(backend, ref, sizes, monkeypatch):
-    monkeypatch.setattr(layer_annealing, "_TEMPERATURES", 50)
-    tiny, longest = ref.make_word_dbm(sizes, std=1.2), 20
+    monkeypatch.setattr(layer_annealing, "_TEMPERATURES", 30)
+    tiny, longest = ref.make_word_dbm(sizes, std=1.2), 10
     dbm = tiny.dbm(backend)
-    curve = ascend_layers(dbm, longest, 200, 10, _stream(backend))
+    curve = ascend_layers(dbm, longest, 200, 6, _stream(backend))
     exact = exact_word_partition(dbm, curve.n_words)
     assert curve.n_words[0] == 0
     assert curve.n_words[-1] >= longest

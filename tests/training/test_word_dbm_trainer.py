@@ -278,8 +278,7 @@ def test_history(backend, ref, hooks, form):
     assert entry["mean_field_steps"] > 1
 
 
-@pytest.mark.parametrize("algorithm", ["pcd", "pt"])
-def test_it_learns(compiled, ref, hooks, algorithm):
+def test_it_learns(compiled, ref, hooks):
     """Documents of a machine, from a start that knows the shares of words only."""
     tiny, rng = ref.make_word_dbm((4, 3, 2), seed=6, std=1.5), np.random.default_rng(0)
     v = np.concatenate([tiny.draws(n, 300, rng)[0] for n in (2, 3, 4)])
@@ -290,7 +289,7 @@ def test_it_learns(compiled, ref, hooks, algorithm):
     trainer = _make(
         start,
         compiled,
-        algorithm=algorithm,
+        algorithm="pt",
         centring=True,
         optimizer="adam",
         learning_rate=0.05,
