@@ -7,7 +7,7 @@ from typing import Any, Self
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 
-from skdeepbm.estimators._constraints import LABELS
+from skdeepbm.estimators._constraints import LABELS, VISIBLE
 from skdeepbm.estimators._dbm_label_generative import DBMLabelGenerativeMixin
 from skdeepbm.estimators._dbm_label_inference import DBMLabelInferenceMixin
 from skdeepbm.estimators._dbm_label_training import DBMLabelTrainingMixin
@@ -265,6 +265,8 @@ class DBMClassifier(
 
     _parameter_constraints: dict = {
         **DBM._parameter_constraints,
+        # no counts of words: see docs/architecture.md
+        **VISIBLE,
         **LABELS,
         "finetuning": [StrOptions({"backprop"}), Backprop, None],
         "inference": [StrOptions({"auto", "network", "bound", "mean_field", "exact"})],

@@ -7,7 +7,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skdeepbm import DBM, RBMTransformer, ReplicatedSoftmax
+from skdeepbm import DBM, DBMClassifier, RBMTransformer, ReplicatedSoftmax
 from skdeepbm.exceptions import BaseRateWarning, DataRangeWarning
 
 SIZES = [(3, 3, 2), (3, 2, 3, 2)]
@@ -304,6 +304,12 @@ def test_messages(counts):
     with pytest.raises(ValueError, match="n_words of DBM.log_partition is for documents"):
         binary.log_partition(n_words=4)
     assert not hasattr(binary, "perplexity")
+
+
+def test_the_classifier_takes_no_counts(counts):
+    model = DBMClassifier((4, 3), visible="multinomial")
+    with pytest.raises(ValueError, match="'visible' parameter of DBMClassifier must be"):
+        model.fit(counts, counts[:, 0] > 1)
 
 
 def test_exact_sums_of_many_units_are_refused(counts):
