@@ -68,7 +68,7 @@ plt.show()
 # without any input and settles in passes up and down. Nothing is drawn, so that the machine settles
 # for one digit where several would do.
 known = np.tile(np.arange(64) % 8 < 4, (len(X_test), 1))
-filled = dbm.reconstruct(X_test, known, n_gibbs_steps=20)
+filled = dbm.reconstruct(X_test, n_gibbs_steps=20, mask=known)
 mean = np.broadcast_to(X_train.mean(axis=0), X_test.shape)
 for name, guess in (("machine", filled), ("mean image", mean)):
     error = np.mean((guess - X_test)[~known] ** 2)

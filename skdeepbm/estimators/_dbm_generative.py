@@ -107,20 +107,20 @@ class DBMGenerativeMixin(DBMWordMixin, LogPartitionMixin):
             layer_chain(dbm, odd, n_gibbs_steps, stream, rows, top=held)
         return dbm, rows[0], odd[0]
 
-    def reconstruct(self, X: Any, mask: Any = None, n_gibbs_steps: int = 1) -> Any:
+    def reconstruct(self, X: Any, n_gibbs_steps: int = 1, *, mask: Any = None) -> Any:
         """Expected visible values given the mean-field posterior of the hidden layers.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Entries that are not known may hold anything, NaN too.
+        n_gibbs_steps : int, default=1
+            Number of passes: mean field of all hidden layers, then the visible values expected
+            under it. Nothing is drawn. Missing entries settle in ten or twenty.
         mask : array-like of bool of shape (n_samples, n_features) or None, default=None
             True where an entry is known. Known entries are put back after every pass, the others
             start at the expected values of units without input. None: all are seen, and all are
             reconstructed. Not with ``visible="multinomial"``.
-        n_gibbs_steps : int, default=1
-            Number of passes: mean field of all hidden layers, then the visible values expected
-            under it. Nothing is drawn. Missing entries settle in ten or twenty.
 
         Returns
         -------
@@ -140,7 +140,7 @@ class DBMGenerativeMixin(DBMWordMixin, LogPartitionMixin):
         >>> X = load_digits().data[:300] / 16
         >>> dbm = DBM((32, 16), n_iter=5, random_state=0).fit(X)
         >>> known = np.tile(np.arange(64) < 32, (5, 1))  # the upper half of each image
-        >>> filled = dbm.reconstruct(X[:5], known, n_gibbs_steps=10)
+        >>> filled = dbm.reconstruct(X[:5], n_gibbs_steps=10, mask=known)
         >>> bool((filled[known] == X[:5][known]).all())
         True
         """

@@ -140,7 +140,7 @@ def test_back_to_rows(ref):
     np.testing.assert_allclose(x, expit(below @ tiny.weights[0].T + tiny.layers[0].bias), atol=1e-5)
     known = np.array([[True, False, True]] * 5)
     X = ref.some_rows(tiny.layers[0], 5)
-    filled = model.reconstruct(X, known, n_gibbs_steps=5)
+    filled = model.reconstruct(X, 5, mask=known)
     np.testing.assert_array_equal(filled[known], X[known])
 
 

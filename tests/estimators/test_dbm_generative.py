@@ -172,11 +172,11 @@ def test_reconstruct_by_hand(visible, ref):
     v = np.where(mask, X, tiny.layers[0].mean(np.zeros_like(X)))
     for n in (1, 2):
         v = np.where(mask, X, expected(v))
-        found = model.reconstruct(np.where(mask, X, np.nan), mask, n)
+        found = model.reconstruct(np.where(mask, X, np.nan), n, mask=mask)
         np.testing.assert_allclose(found, v, rtol=1e-6)
         np.testing.assert_array_equal(found[mask], X[mask])
     with pytest.raises(ValueError, match=r"mask has shape \(3,\), but reconstruct of DBM needs"):
-        model.reconstruct(X, mask[0])
+        model.reconstruct(X, mask=mask[0])
     with pytest.raises(ValueError, match="n_gibbs_steps of DBM must be an integer of at least 1"):
         model.reconstruct(X, n_gibbs_steps=0)
 
@@ -206,7 +206,9 @@ def test_sparse_rows_have_the_values_of_dense_ones(images):
     X, mask = sp.csr_array(images), np.arange(images.size).reshape(images.shape) % 2 > 0
     np.testing.assert_allclose(model.score_samples(X), model.score_samples(images), rtol=1e-9)
     np.testing.assert_allclose(model.reconstruct(X), model.reconstruct(images), rtol=1e-9)
-    np.testing.assert_allclose(model.reconstruct(X, mask), model.reconstruct(images, mask))
+    np.testing.assert_allclose(
+        model.reconstruct(X, mask=mask), model.reconstruct(images, mask=mask)
+    )
     estimate = model.log_partition(n_runs=20, n_temperatures=50, reverse=X)
     same = model.log_partition(n_runs=20, n_temperatures=50, reverse=images)
     assert estimate.reverse == pytest.approx(same.reverse, rel=1e-6)
@@ -233,7 +235,7 @@ def test_filling_in_is_better_than_the_mean(digits):
     train, test = digits[:500], digits[500:600]
     model = DBM((40, 20), rbm=RBM(n_iter=20, visible_states="draw"), random_state=0).fit(train)
     mask = np.tile(np.arange(64) % 3 > 0, (100, 1))
-    filled = model.reconstruct(np.where(mask, test, 0.0), mask, n_gibbs_steps=10)
+    filled = model.reconstruct(np.where(mask, test, 0.0), 10, mask=mask)
     error = ((filled - test)[~mask] ** 2).mean()
     base = ((train.mean(axis=0) - test)[~mask] ** 2).mean()
     assert error < 0.7 * base
@@ -245,12 +247,12 @@ def test_on_a_device_and_in_float32(visible, small, real, device):
     model = DBM((6, 4), visible=visible, rbm=RBM(n_iter=1), n_iter=1, random_state=0).fit(X)
     there, mask = device.asarray(X), np.arange(X.size).reshape(X.shape) % 2 > 0
     calls = {
-        "free_energy": ((), ()),
-        "score_samples": ((), ()),
-        "reconstruct": ((mask,), (device.asarray(mask),)),
+        "free_energy": ({}, {}),
+        "score_samples": ({}, {}),
+        "reconstruct": ({"mask": mask}, {"mask": device.asarray(mask)}),
     }
-    for name, (here_args, there_args) in calls.items():
-        here, out = getattr(model, name)(X, *here_args), getattr(model, name)(there, *there_args)
+    for name, (with_, with_there) in calls.items():
+        here, out = getattr(model, name)(X, **with_), getattr(model, name)(there, **with_there)
         assert here.dtype == np.float32, name
         assert device.owns(out), name
         np.testing.assert_allclose(device.to_host(out), here, rtol=1e-4, atol=1e-5, err_msg=name)

@@ -506,18 +506,18 @@ def test_device(finetuning, small, blobs, device):
         assert_same_model(model, host, exact=False)
     mask = np.tile(np.arange(64) < 32, (100, 1))
     for name, options in (
-        ("transform", ()),
-        ("score_samples", ()),
-        ("reconstruct", ()),
-        ("reconstruct", (mask, 2)),
-        ("reconstruct", (device.asarray(mask),)),
+        ("transform", {}),
+        ("score_samples", {}),
+        ("reconstruct", {}),
+        ("reconstruct", {"mask": mask, "n_gibbs_steps": 2}),
+        ("reconstruct", {"mask": device.asarray(mask)}),
     ):
-        out = getattr(by_data, name)(X, *options)
+        out = getattr(by_data, name)(X, **options)
         assert device.owns(out), name
-        same = getattr(by_data, name)(small, *options)
+        same = getattr(by_data, name)(small, **options)
         assert type(same) is np.ndarray, name
         np.testing.assert_allclose(device.to_host(out), same, rtol=1e-8, err_msg=name)
-        assert type(getattr(by_name, name)(small, *options)) is np.ndarray, name
+        assert type(getattr(by_name, name)(small, **options)) is np.ndarray, name
     for inference in ("auto", "free_energy", "gibbs"):
         by_data.inference = inference
         p = by_data.predict_proba(X)
