@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -55,6 +55,8 @@ class BoltzmannBase(
     _fitted_names: tuple[str, ...]
     #: fitted arrays that are not always there
     _other_names: tuple[str, ...] = ()
+    #: what may stand in the place of a name or None, so that ``name__parameter`` can be set
+    _inner_objects: ClassVar[dict[str, str]] = {}
     #: what checks of the data set
     _set_by_checks: tuple[str, ...] = ("n_features_in_", "feature_names_in_")
 
@@ -241,6 +243,35 @@ class BoltzmannBase(
         return value if owner_of(X) is backend else backend.to_host(value)
 
     # -- scikit-learn --------------------------------------------------------------------
+
+    def set_params(self, **params: Any) -> Self:
+        """Set hyper-parameters, also those of templates and settings inside (``rbm__momentum``).
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or nothing inside of which it could be one.
+        """
+        own = self.get_params(deep=False)
+        for key in params:
+            name, _, inner = key.partition("__")
+            holder = params.get(name, own.get(name))
+            if inner and name in own and not hasattr(holder, "set_params"):
+                example = self._inner_objects.get(name)
+                raise ValueError(
+                    f"{key} of {type(self).__name__} cannot be set, because {name}={holder!r} has "
+                    "no parameters of its own."
+                    + (f" Give an object that has them, {name}={example}." if example else "")
+                )
+        return super().set_params(**params)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

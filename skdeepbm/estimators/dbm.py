@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
@@ -273,6 +273,8 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
     >>> [w.shape for w in dbm.coefs_], [b.shape for b in dbm.intercepts_]
     ([(64, 32), (32, 16)], [(64,), (32,), (16,)])
     """
+
+    _inner_objects: ClassVar[dict[str, str]] = {"rbm": "RBMTransformer(visible_states='draw')"}
 
     _parameter_constraints: dict = {
         **LOOP,

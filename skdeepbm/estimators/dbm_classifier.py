@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
@@ -262,6 +262,11 @@ class DBMClassifier(
     >>> dbm.sample(labels=[0, 1, 2], n_gibbs_steps=10).shape
     (3, 64)
     """
+
+    _inner_objects: ClassVar[dict[str, str]] = {
+        "rbm": "RBMTransformer(centring=False)",
+        "finetuning": "Backprop()",
+    }
 
     _parameter_constraints: dict = {
         **DBM._parameter_constraints,

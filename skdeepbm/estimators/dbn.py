@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
@@ -145,6 +145,11 @@ class DBNClassifier(ClassifierMixin, DBNInferenceMixin, DBNGenerativeMixin, DBNT
     >>> dbn.sample(labels=[0, 1, 2], n_gibbs_steps=10).shape
     (3, 64)
     """
+
+    _inner_objects: ClassVar[dict[str, str]] = {
+        "rbm": "RBMTransformer(centring=False)",
+        "finetuning": "Backprop() or WakeSleep()",
+    }
 
     _parameter_constraints: dict = {
         **LABELS,

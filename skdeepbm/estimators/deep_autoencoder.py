@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
@@ -156,6 +156,12 @@ class DeepAutoencoder(AutoencoderCodingMixin, AutoencoderTrainingMixin):
     >>> bool(((test - model.reconstruct(test)) ** 2).sum() < ((test - linear) ** 2).sum())
     True
     """
+
+    _inner_objects: ClassVar[dict[str, str]] = {
+        "pretrainer": "RBMTransformer(centring=False)",
+        "finetuning": "Backprop()",
+        "intermediate_finetuning": "Backprop()",
+    }
 
     _parameter_constraints: dict = {
         **RUNNING,
