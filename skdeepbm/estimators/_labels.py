@@ -77,12 +77,7 @@ def encode_labels(estimator: Any, y: Any, classes: Any = None) -> tuple[np.ndarr
             f"This {name} estimator requires y to be passed, but the target y is None."
         )
     owner = owner_of(y)
-    y = _check_y(y if owner is None else owner.to_host(y), estimator=estimator)
-    if y.dtype.kind == "O" and any(value is None for value in y):
-        raise ValueError(
-            f"Input y of {name} contains None. Mark rows without a label with "
-            f"unlabelled={estimator.unlabelled!r}, or drop them."
-        )
+    y = _checked_labels(estimator, y if owner is None else owner.to_host(y))
     missing = _is_marked(y, estimator.unlabelled)
     if classes is not None:
         classes = _unique(estimator, np.asarray(classes))
@@ -108,10 +103,55 @@ def encode_labels(estimator: Any, y: Any, classes: Any = None) -> tuple[np.ndarr
         raise ValueError(
             f"The number of classes has to be greater than one; got {classes.size} class"
             f"{'' if classes.size == 1 else 'es'} in the labels of {name}."
+            + (
+                f" {int(missing.sum())} of {y.size} rows hold unlabelled={estimator.unlabelled!r} "
+                "and count as rows without a label."
+                if missing.any()
+                else ""
+            )
         )
     codes = np.full(y.size, -1, dtype=np.intp)
     codes[~missing] = np.searchsorted(classes, labelled.astype(classes.dtype, copy=False))
     return classes, codes
+
+
+def _checked_labels(estimator: Any, y: Any) -> np.ndarray:
+    """One label for each row, in an array, or scikit-learn's error and what to do."""
+    name, mark = type(estimator).__name__, estimator.unlabelled
+    complaint: Exception | None = None
+    try:
+        checked = _check_y(y, estimator=estimator)
+    except (ValueError, TypeError) as error:
+        complaint = error
+    # scikit-learn lets None pass
+    if complaint is None and checked.dtype.kind != "O":
+        return checked
+    shape = np.shape(y)
+    if complaint is not None and len(shape) == 2 and shape[1] > 1:
+        raise ValueError(
+            f"{complaint} {name} takes the class of each row: y.argmax(axis=1), if the rows of y "
+            "are one-hot."
+        ) from complaint
+    gaps = np.flatnonzero([_is_gap(value) for value in np.ravel(np.asarray(y, dtype=object))])
+    if not gaps.size:
+        if complaint is not None:
+            raise complaint
+        return checked
+    text = str(complaint) if "NaN" in str(complaint) else f"Input y of {name} contains None or NA."
+    to_put = "a value of your own that unlabelled names" if mark is None else f"{mark!r}"
+    raise ValueError(
+        f"{text}\nThe first of {gaps.size} such values is in row {gaps[0]}. Put {to_put} in the "
+        f"place of each label that {name} is to do without, or drop these rows."
+    ) from complaint
+
+
+def _is_gap(value: Any) -> bool:
+    """Whether a label is None, NaN or the NA of pandas."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:
+        # NA is ambiguous
+        return True
 
 
 def classes_of_partial_fit(estimator: Any, classes: Any, going_on: bool) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skdeepbm.backends import Array, owner_of
-from skdeepbm.estimators._validation import name_of
+from skdeepbm.estimators._validation import first_not_finite, name_of
 from skdeepbm.models.units import Units
 
 
@@ -28,8 +28,14 @@ def known_entries(estimator: Any, mask: Any, X: Any) -> tuple[Any, tuple[np.ndar
     X : the same, or a copy with 0 in the place of what is not known, so that it may be NaN
     known : tuple
         The mask on the host as the only element; empty where there is none.
+
+    Raises
+    ------
+    ValueError
+        If the mask has another shape than `X`, or an entry that counts as known is NaN.
     """
     if mask is None:
+        _check_known(estimator, X, "is NaN, and without a mask all entries count as known: give")
         return X, ()
     owner = owner_of(mask)
     known = np.asarray(mask if owner is None else owner.to_host(mask), dtype=bool)
@@ -54,7 +60,19 @@ def known_entries(estimator: Any, mask: Any, X: Any) -> tuple[Any, tuple[np.ndar
         X = X.where(known, 0)
     else:
         X = np.where(known, X, np.zeros((), X.dtype))
+    _check_known(estimator, X, "is NaN, though mask is True there, for known: give")
     return X, (known,)
+
+
+def _check_known(estimator: Any, X: Any, complaint: str) -> None:
+    """Raise if an entry that counts as known is NaN; other checks of the rows come later."""
+    owner = owner_of(X)
+    place = first_not_finite(X if owner is None else owner.to_host(X))
+    if place is not None and not place.is_infinite:
+        raise ValueError(
+            f"{name_of(estimator)}.reconstruct: the entry of X in {place.where} {complaint} "
+            "mask=~np.isnan(X)."
+        )
 
 
 def passed_back(

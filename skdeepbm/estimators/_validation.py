@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -109,6 +109,27 @@ def _find_bad_value(estimator: Any, X: Any, message: str) -> str | None:
 
 
 def _place_of_not_finite(X: Any) -> str | None:
+    place = first_not_finite(X)
+    if place is None:
+        return None
+    # imputers refuse infinite values too
+    first = "Replace infinite values by NaN, then impute" if place.is_infinite else "Impute"
+    return (
+        f"The first of {place.n_such} such values is in {place.where}. {first} them "
+        "(SimpleImputer) or drop the rows."
+    )
+
+
+class NotFinite(NamedTuple):
+    """Values that are no finite numbers: how many, where the first is, if any is infinite."""
+
+    n_such: int
+    where: str
+    is_infinite: bool
+
+
+def first_not_finite(X: Any) -> NotFinite | None:
+    """Such values among rows on the host; None where there are none, or no rows of numbers."""
     if sp.issparse(X):
         coo = X.tocoo()
         at = np.flatnonzero(~np.isfinite(coo.data))
@@ -117,7 +138,8 @@ def _place_of_not_finite(X: Any) -> str | None:
         bad = bad[np.lexsort((bad[:, 1], bad[:, 0]))]
     else:
         try:
-            values = np.asarray(X, dtype=np.float64)
+            values = np.asarray(X)
+            values = values if values.dtype.kind == "f" else values.astype(np.float64)
         except (ValueError, TypeError):
             return None
         if values.ndim != 2:
@@ -128,13 +150,8 @@ def _place_of_not_finite(X: Any) -> str | None:
         return None
     row, column = (int(i) for i in bad[0])
     names = getattr(X, "columns", None)
-    where = str(column) if names is None else f"{column} ({str(names[column])!r})"
-    # imputers refuse infinite values too
-    first = "Replace infinite values by NaN, then impute" if is_infinite else "Impute"
-    return (
-        f"The first of {len(bad)} such values is in row {row}, column {where}. {first} them "
-        "(SimpleImputer) or drop the rows."
-    )
+    name = str(column) if names is None else f"{column} ({str(names[column])!r})"
+    return NotFinite(len(bad), f"row {row}, column {name}", is_infinite)
 
 
 def _check_device_array(estimator: Any, X: Any, backend: Backend, reset: bool) -> Any:

@@ -1,6 +1,7 @@
 """ClassificationRBM: labels in and out, likelihoods, weights, and where arrays live."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.special import logsumexp
@@ -157,13 +158,21 @@ def test_bad_labels(toy):
     for bad, message in (
         (None, "requires y to be passed, but the target y is None"),
         (np.linspace(0, 1, 60), "Unknown label type: continuous"),
-        (np.full(60, np.nan), "Input y contains NaN"),
-        (np.array([None, "a"] * 30), "Input y of ClassificationRBM contains None"),
+        (
+            np.full(60, np.nan),
+            "(?s)Input y contains NaN.*first of 60 .* row 0. Put -1 in the place",
+        ),
+        (
+            np.array(["a", None] * 30),
+            "(?s)ClassificationRBM contains None or NA.*of 30 .* row 1. Put -1",
+        ),
+        (pd.Series(["a", "b", pd.NA] * 20, dtype="string"), "(?s)of 20 .* row 2. Put -1"),
+        (pd.Series(["a", "b", np.nan] * 20), "(?s)contains NaN.*of 20 .* row 2. Put -1 in the pla"),
         (np.ones(60), "number of classes has to be greater than one; got 1 class"),
-        (np.full(60, -1), "number of classes has to be greater than one; got 0 classes"),
+        (np.full(60, -1), "than one; got 0 classes .* 60 of 60 rows hold unlabelled=-1 and count"),
         (y[:-1], "inconsistent numbers of samples"),
         (np.array([1, "a"] * 30, dtype=object), "labels of ClassificationRBM are of several kinds"),
-        (np.stack([np.ones(60), np.zeros(60)], axis=1), "y should be a 1d array"),
+        (np.stack([np.ones(60), np.zeros(60)], axis=1), r"y should be a 1d .*y.argmax\(axis=1\)"),
     ):
         with pytest.raises(ValueError, match=message):
             ClassificationRBM(3).fit(X, bad)

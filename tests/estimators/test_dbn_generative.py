@@ -244,7 +244,7 @@ def test_bad_rows_to_reconstruct(finetuning, small, blobs):
     model = fitted(small, blobs, finetuning)
     X = small.copy()
     X[3, 5] = np.nan
-    with pytest.raises(ValueError, match="(?s)Input X contains NaN.*row 3, column 5"):
+    with pytest.raises(ValueError, match="DBNClassifier.reconstruct: .* row 3, column 5 is NaN"):
         model.reconstruct(X, mask=np.ones(X.shape, bool))
     with pytest.raises(ValueError, match=r"mask has shape \(100, 3\).*\(100, 64\)"):
         model.reconstruct(small, mask=np.ones((100, 3), bool))

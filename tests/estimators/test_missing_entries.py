@@ -62,8 +62,23 @@ def test_whatever_stands_there(ref, device, value):
 def test_a_known_entry_is_a_number(ref):
     _, rbm, X, known = _fitted(ref, "gaussian")
     X[np.argwhere(known)[0][0], np.argwhere(known)[0][1]] = np.nan
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match=r"row 0, column 1 is NaN, though mask is True there"):
         rbm.reconstruct(X, mask=known)
+
+
+def test_nan_without_a_mask_asks_for_one(ref, device):
+    _, rbm, X, known = _fitted(ref, "bernoulli")
+    X = np.where(known, X, np.nan)
+    rows = pd.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])])
+    for given, where in ((X, "0"), (rows, r"0 \('c0'\)"), (device.asarray(X), "0")):
+        wanted = rf"RBMTransformer.reconstruct: .* row 0, column {where} is NaN.* mask=~np.isnan"
+        with pytest.raises(ValueError, match=wanted):
+            rbm.reconstruct(given)
+    # the mask the wrong way round
+    with pytest.raises(ValueError, match="mask is True there, for known"):
+        rbm.reconstruct(X, mask=~known)
+    filled = rbm.reconstruct(rows.to_numpy(), mask=rows.notna())
+    np.testing.assert_array_equal(filled, rbm.reconstruct(X, mask=known))
 
 
 def test_a_mask_of_another_shape(ref):
