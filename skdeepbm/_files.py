@@ -31,7 +31,8 @@ def unsealed(kind: str, data: bytes) -> bytes:
         other = re.fullmatch(rb"(skdeepbm [\w ]+) [0-9a-f]{64}", head)
         if other is not None:
             raise DamagedFileError(f"it is a {other[1].decode()} and no skdeepbm {kind}")
-        raise DamagedFileError(f"it is no skdeepbm {kind}, or its beginning is damaged")
+        name = kind.partition(" ")[0]
+        raise DamagedFileError(f"it is no {name} of skdeepbm, or its beginning is damaged")
     if head[len(start) :] != hashlib.sha256(body).hexdigest().encode():
         raise DamagedFileError("its checksum is wrong: it was cut short or changed")
     return body

@@ -7,6 +7,7 @@ __all__ = [
     "DamagedFileError",
     "DataRangeWarning",
     "DivergenceError",
+    "OtherVersionWarning",
 ]
 
 
@@ -40,6 +41,13 @@ class CheckpointWarning(UserWarning):
     """A checkpoint is damaged and left out.
 
     The message names the file.
+    """
+
+
+class OtherVersionWarning(UserWarning):
+    """A model is loaded by another version of skdeepbm than that which has saved it.
+
+    The message names both.
     """
 
 

@@ -30,7 +30,7 @@ from skdeepbm import (
     WakeSleep,
 )
 from skdeepbm.callbacks import Checkpoint
-from skdeepbm.exceptions import DamagedFileError
+from skdeepbm.exceptions import DamagedFileError, OtherVersionWarning
 from skdeepbm.persistence import TRUSTED
 from skdeepbm.schedules import Exponential, InverseTime, Linear, Step
 
@@ -188,7 +188,7 @@ def test_a_damaged_file_is_never_a_model(images, tmp_path):
 def test_a_pickle_is_not_loaded(compress, images, tmp_path):
     pytest.importorskip("skops")
     joblib.dump(_rbm().fit(images[0]), tmp_path / "rbm.joblib", compress=compress)
-    match = r"it is no skdeepbm model.*looks like a file of joblib or pickle: joblib\.load"
+    match = r"it is no model of skdeepbm.*looks like a file of joblib or pickle: joblib\.load"
     with pytest.raises(DamagedFileError, match=match):
         skdeepbm.load(tmp_path / "rbm.joblib")
 
@@ -197,7 +197,7 @@ def test_a_file_of_skops_is_named(images, tmp_path):
     io = pytest.importorskip("skops.io")
     io.dump(_rbm().fit(images[0]), tmp_path / "rbm.skops")
     with pytest.raises(
-        DamagedFileError, match=r"no skdeepbm model.*file of skops.*skops\.io\.load"
+        DamagedFileError, match=r"no model of skdeepbm.*file of skops.*skops\.io\.load"
     ):
         skdeepbm.load(tmp_path / "rbm.skops")
 
@@ -312,6 +312,30 @@ def test_a_model_from_a_device_needs_no_device(how, images, tmp_path):
         np.testing.assert_allclose(loaded.transform(images[0]), expected, rtol=1e-6)
         with pytest.raises(ImportError, match="pip install"):
             loaded.fit(images[0])
+
+
+@pytest.mark.parametrize("how", ["joblib", "skops"])
+@pytest.mark.parametrize("name", ["DBM", "HammingNeighbors", "pipeline"])
+def test_a_model_of_another_version_says_so(how, name, images, tmp_path, monkeypatch, ref):
+    (model, _), path = MODELS[name](*images), tmp_path / "model"
+    if how == "joblib":
+        save, load = joblib.dump, joblib.load
+    else:
+        pytest.importorskip("skops")
+        save, load = skdeepbm.save, skdeepbm.load
+    here = skdeepbm.__version__
+    with monkeypatch.context() as patch:
+        patch.setattr(skdeepbm, "__version__", "0.0.7")
+        save(model, path)
+        ref.assert_same(load(path), model)
+    with pytest.warns(OtherVersionWarning, match=f"skdeepbm 0.0.7 has .* by skdeepbm {here}") as w:
+        loaded = load(path)
+    # one text, whatever is inside
+    assert len({str(warning.message) for warning in w}) == 1
+    ref.assert_same(loaded, model)
+    # what is saved now is of this version
+    save(loaded, path)
+    ref.assert_same(load(path), model)
 
 
 def test_without_skops_the_error_has_the_install_line(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ class TensorBoard(StageCallback):
     Each stage of a fit is a run of its own: ``fit``, or such as ``0-layer-0`` and
     ``2-fine-tuning`` of a deep estimator. Scalars have the names of ``history_``; of a measure
     with a number for each unit it is the mean, under its name with ``_mean``. Steps are epochs,
-    from 1.
+    from 1. What is NaN, as the measures of held-out rows are without any, is left out.
 
     Parameters
     ----------
@@ -67,7 +68,9 @@ class TensorBoard(StageCallback):
         writer = self._writers[name]
         for epoch, entry in enumerate(stage.entries[first:], start=first + 1):
             for measure, value in scalars(entry).items():
-                writer.add_scalar(measure, value, epoch)
+                # without held-out rows their measures are NaN, of which the writer complains
+                if not math.isnan(value):
+                    writer.add_scalar(measure, value, epoch)
         writer.flush()
         self._n_written[name] = len(stage.entries)
 

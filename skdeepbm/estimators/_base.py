@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepbm.backends import Array, Backend, get_backend, owner_of, resolve_backend
 from skdeepbm.estimators._rows import check_rows, kind_of_rows
+from skdeepbm.estimators._versions import VersionMixin
 from skdeepbm.models.units import UNITS
 from skdeepbm.training import Rows
 
@@ -37,7 +38,11 @@ def put(backend: Backend, array: Any, dtype: Any, copy: bool = False) -> Array:
 
 
 class BoltzmannBase(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    VersionMixin,
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Base of the estimators.
 

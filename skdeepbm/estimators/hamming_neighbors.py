@@ -12,11 +12,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skdeepbm.backends import owner_of
+from skdeepbm.estimators._versions import VersionMixin
 from skdeepbm.evaluation import hamming
 from skdeepbm.evaluation.hamming_index import MultiIndex, worth_looking_up
 
 
-class HammingNeighbors(BaseEstimator):
+class HammingNeighbors(VersionMixin, BaseEstimator):
     """Nearest neighbours of binary codes, by the number of bits in which they differ.
 
     In the manner of :class:`sklearn.neighbors.NearestNeighbors`, for codes of 8 bits a byte.

@@ -193,6 +193,10 @@ def test_a_board_has_the_history_of_every_stage(data, tmp_path, writers):
             for measure, _, _ in writer.scalars
         }
         for measure, values in model.history_.items():
+            if np.isnan(values).all():
+                # without held-out rows; the library would complain of each
+                assert measure not in found
+                continue
             points = found[measure if values.ndim == 1 else f"{measure}_mean"]
             means = [np.mean(value, dtype=np.float64) for value in values]
             assert [step for _, step in points] == list(range(1, len(values) + 1))
