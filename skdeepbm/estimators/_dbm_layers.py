@@ -26,6 +26,12 @@ class CopiedRBM(RBMTransformer):
             rbm.visible, rbm.hidden, rbm.weights, visible_copies=visible, hidden_copies=hidden
         )
 
+    def _init_callback_context(self, *args: Any, **kwargs: Any) -> Any:
+        context = super()._init_callback_context(*args, **kwargs)
+        # progress bars show it: the name of what the user has given as a template
+        context.estimator_name = RBMTransformer.__name__
+        return context
+
 
 class BottomRBM(CopiedRBM):
     """First layer of a deep Boltzmann machine: two copies of its visible units."""

@@ -128,7 +128,6 @@ def _estimators():
     """Each with the tasks that are shown of a fit, and the targets that it needs."""
     layer, fine = RBMTransformer(n_iter=2), Backprop(n_iter=2)
     layers = ["layer 0 | RBMTransformer - fit #0", "layer 1 | RBMTransformer - fit #1"]
-    machine = ["layer 0 | BottomRBM - fit #0", "layer 1 | TopRBM - fit #1"]
     shallow = (RBMTransformer, ReplicatedSoftmax, ShallowAutoencoder)
     return [
         *((kind(4, n_iter=2, random_state=0), [], False) for kind in shallow),
@@ -140,12 +139,12 @@ def _estimators():
         ),
         (
             DBM((5, 4), rbm=layer, n_iter=2, random_state=0),
-            [*machine, "joint training #2"],
+            [*layers, "joint training #2"],
             False,
         ),
         (
             DBMClassifier((5, 4), rbm=layer, n_iter=2, finetuning=fine, random_state=0),
-            [*machine, "joint training #2", "fine-tuning #3"],
+            [*layers, "joint training #2", "fine-tuning #3"],
             True,
         ),
         (
