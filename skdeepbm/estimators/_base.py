@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepbm.backends import Array, Backend, get_backend, owner_of, resolve_backend
+from skdeepbm.estimators._doc_links import DocLinkMixin
 from skdeepbm.estimators._rows import check_rows, kind_of_rows
 from skdeepbm.estimators._versions import VersionMixin
 from skdeepbm.models.units import UNITS
@@ -39,6 +40,7 @@ def put(backend: Backend, array: Any, dtype: Any, copy: bool = False) -> Array:
 
 class BoltzmannBase(
     VersionMixin,
+    DocLinkMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -49,11 +51,6 @@ class BoltzmannBase(
     A subclass says with ``_fitted_names`` which arrays make it fitted, and with ``_model`` which
     model they describe. ``_fit_backend`` is the name of the backend that computed them.
     """
-
-    # without a link, scikit-learn's HTML repr shows no documentation of the parameters; this one
-    # leads from the gallery to the reference
-    _doc_link_module = "skdeepbm"
-    _doc_link_template = "../generated/skdeepbm.{estimator_name}.html"
 
     backend: str
     random_state: Any

@@ -20,9 +20,10 @@ from skdeepbm.estimators._constraints import (
     PROBABILITY,
     SHARE,
 )
+from skdeepbm.estimators._doc_links import DocLinkMixin
 
 
-class Backprop(BaseEstimator):
+class Backprop(DocLinkMixin, BaseEstimator):
     """Fine-tuning by backpropagation: the settings of a deep estimator's ``finetuning``.
 
     Parameters
@@ -157,7 +158,7 @@ class Backprop(BaseEstimator):
         self.training_dtype = training_dtype
 
 
-class WakeSleep(BaseEstimator):
+class WakeSleep(DocLinkMixin, BaseEstimator):
     """Fine-tuning by the up-down algorithm: the settings of a deep estimator's ``finetuning``.
 
     Parameters

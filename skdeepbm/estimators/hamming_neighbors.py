@@ -12,12 +12,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skdeepbm.backends import owner_of
+from skdeepbm.estimators._doc_links import DocLinkMixin
 from skdeepbm.estimators._versions import VersionMixin
 from skdeepbm.evaluation import hamming
 from skdeepbm.evaluation.hamming_index import MultiIndex, worth_looking_up
 
 
-class HammingNeighbors(VersionMixin, BaseEstimator):
+class HammingNeighbors(VersionMixin, DocLinkMixin, BaseEstimator):
     """Nearest neighbours of binary codes, by the number of bits in which they differ.
 
     In the manner of :class:`sklearn.neighbors.NearestNeighbors`, for codes of 8 bits a byte.
@@ -111,10 +112,6 @@ class HammingNeighbors(VersionMixin, BaseEstimator):
         "packed": [StrOptions({"auto"}), "boolean"],
         "threshold": [Interval(Real, None, None, closed="neither")],
     }
-
-    # where scikit-learn's HTML repr finds the documentation of the parameters
-    _doc_link_module = "skdeepbm"
-    _doc_link_template = "../generated/skdeepbm.{estimator_name}.html"
 
     def __init__(
         self,
