@@ -33,8 +33,9 @@ class CodesDisplay:
     y : array-like of shape (n_samples,) or None, default=None
         Classes or, where they are not whole numbers, values for a colour bar.
     axis_names : tuple of str, default=("code unit 0", "code unit 1")
-    y_name : str, default="class"
-        Title of the legend, or label of the colour bar.
+    y_name : str or None, default=None
+        Title of the legend, or label of the colour bar; None takes the name that `y` has as a
+        column of a table, else "class" or "value".
 
     Attributes
     ----------
@@ -72,7 +73,7 @@ class CodesDisplay:
         y: Any = None,
         *,
         axis_names: tuple[str, str] = ("code unit 0", "code unit 1"),
-        y_name: str = "class",
+        y_name: str | None = None,
     ) -> None:
         self.codes = codes
         self.y = y
@@ -133,6 +134,10 @@ class CodesDisplay:
                 f"{y.shape}."
             )
         values = y is not None and type_of_target(y) == "continuous"
+        name = self.y_name
+        if name is None:
+            # that of a pandas Series
+            name = str(getattr(self.y, "name", None) or ("value" if values else "class"))
         wide = legend and y is not None
         figure, ax = single(ax, caller, (5.6 if wide else 4.8, 4.4))
         kw = {"s": 14.0, "linewidths": 0.0, **(scatter_kw or {})}
@@ -141,12 +146,12 @@ class CodesDisplay:
             look = {"c": OKABE_ITO[0]} if y is None else {"c": y, "cmap": cmap}
             self.collections_ = [ax.scatter(codes[:, 0], codes[:, 1], **{**look, **kw})]
             if values and legend:
-                self.colorbar_ = figure.colorbar(self.collections_[0], ax=ax, label=self.y_name)
+                self.colorbar_ = figure.colorbar(self.collections_[0], ax=ax, label=name)
         else:
             self.collections_ = self._scatter_classes(ax, codes, y, markers, kw)
             if legend:
                 self.legend_ = ax.legend(
-                    title=self.y_name,
+                    title=name,
                     loc="center left",
                     bbox_to_anchor=(1.0, 0.5),
                     frameon=False,
@@ -183,7 +188,7 @@ class CodesDisplay:
         y: Any = None,
         *,
         units: Any = None,
-        y_name: str = "class",
+        y_name: str | None = None,
         ax: Axes | None = None,
         **plot_kw: Any,
     ) -> CodesDisplay:
@@ -198,8 +203,9 @@ class CodesDisplay:
             Classes, or values for a colour bar.
         units : tuple of int or None, default=None
             Which two numbers of a code to draw; None where there are no others.
-        y_name : str, default="class"
-            Title of the legend, or label of the colour bar.
+        y_name : str or None, default=None
+            Title of the legend, or label of the colour bar; None takes the name that `y` has as a
+            column of a table, else "class" or "value".
         ax : matplotlib Axes or None, default=None
             None makes a new figure.
         **plot_kw : dict

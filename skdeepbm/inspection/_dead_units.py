@@ -10,7 +10,7 @@ import numpy as np
 from skdeepbm.inspection._layers import LAYERED, layer_means, layer_weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DeadUnits:
     """Report on the hidden units of a layer.
 
@@ -39,6 +39,14 @@ class DeadUnits:
     threshold: float
     redundant: np.ndarray
     correlation: float
+
+    def __repr__(self) -> str:
+        # arrays of hundreds of units would bury the numbers that count
+        return (
+            f"DeadUnits(n_units={self.dead.size}, n_dead={self.n_dead}, "
+            f"n_redundant={self.n_redundant}, threshold={self.threshold}, "
+            f"correlation={self.correlation})"
+        )
 
     @property
     def n_dead(self) -> int:
@@ -105,6 +113,8 @@ DBNClassifier or DeepAutoencoder
     >>> dbm = DBM((8, 4), n_iter=5, random_state=0).fit(X)
     >>> [len(report.dead) for report in dead_units(dbm, X)]
     [8, 4]
+    >>> dead_units(rbm, X)
+    DeadUnits(n_units=4, n_dead=1, n_redundant=0, threshold=0.01, correlation=0.95)
     """
     if not 0 < correlation <= 1:
         raise ValueError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.inspection._dead_units import dead_units
 from skdeepbm.inspection._estimators import (
     WEIGHTS,
     caller_of,
@@ -39,12 +40,17 @@ class FiltersDisplay:
         Number of units that there are, shown or not.
     weight_label : str, default="weight"
         Of the colour bar, with the unit.
+    dead : array-like of bool of shape (n_units,) or None, default=None
+        Which of the units shown are dead, by :func:`dead_units`, and are crossed out; None where
+        that is not known.
 
     Attributes
     ----------
     im_ : matplotlib AxesImage
         The sheet with all images, NaN between them.
     colorbar_ : matplotlib Colorbar or None
+    crosses_ : matplotlib LineCollection or None
+        Over dead units.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
 
@@ -67,6 +73,7 @@ class FiltersDisplay:
 
     im_: AxesImage
     colorbar_: Any
+    crosses_: Any
     ax_: Axes
     figure_: Figure
 
@@ -77,11 +84,13 @@ class FiltersDisplay:
         units: Any = None,
         n_units: int | None = None,
         weight_label: str = "weight",
+        dead: Any = None,
     ) -> None:
         self.filters = filters
         self.units = units
         self.n_units = n_units
         self.weight_label = weight_label
+        self.dead = dead
 
     def plot(
         self,
@@ -109,10 +118,21 @@ class FiltersDisplay:
         Returns
         -------
         display : FiltersDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is not one of everything for each unit.
         """
         caller = "FiltersDisplay.plot"
         pyplot(caller)
         filters = as_images(self.filters, None, caller)
+        dead = np.zeros(len(filters), bool) if self.dead is None else np.asarray(self.dead, bool)
+        if dead.shape != (len(filters),):
+            raise ValueError(
+                f"dead of {caller} must be one bool for each of {len(filters)} units; its shape is "
+                f"{dead.shape}."
+            )
         sheet = Sheet(filters, columns_for(len(filters), n_columns, caller))
         figure, ax = single(ax, caller, sheet.size((0.9 if colorbar else 0.2, 0.4)))
         limit = float(np.abs(filters).max()) or 1.0
@@ -120,9 +140,11 @@ class FiltersDisplay:
         self.im_ = sheet.draw(ax, kw)
         shown, there = len(filters), self.n_units or len(filters)
         noun = "hidden unit" if there == 1 else "hidden units"
-        ax.set_title(
-            f"{there} {noun}" if shown == there else f"{shown} strongest of {there} {noun}"
-        )
+        title = f"{there} {noun}" if shown == there else f"{shown} strongest of {there} {noun}"
+        if self.dead is not None:
+            title += f", {int(dead.sum())} dead"
+        ax.set_title(title)
+        self.crosses_ = sheet.cross_out(ax, np.flatnonzero(dead)) if dead.any() else None
         self.colorbar_ = None
         if colorbar:
             self.colorbar_ = figure.colorbar(
@@ -139,6 +161,8 @@ class FiltersDisplay:
         image_shape: Any = None,
         layer: int = 0,
         max_units: int = 100,
+        X: Any = None,
+        threshold: float = 0.01,
         ax: Axes | None = None,
         **plot_kw: Any,
     ) -> FiltersDisplay:
@@ -157,6 +181,12 @@ class FiltersDisplay:
         max_units : int, default=100
             Units to show; of more than that, those with the largest weights (Euclidean norm), the
             largest first.
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features) or None, \
+default=None
+            Rows by which :func:`dead_units` finds dead units, which are crossed out; None marks
+            none.
+        threshold : float, default=0.01
+            Of :func:`dead_units`: standard deviation under which a unit is dead.
         ax : matplotlib Axes or None, default=None
             None makes a new figure.
         **plot_kw : dict
@@ -169,7 +199,8 @@ class FiltersDisplay:
         Raises
         ------
         ValueError
-            If the features make no image of that shape, or there is no such layer.
+            If the features make no image of that shape, there is no such layer, or `X` has fewer
+            than 2 rows.
         TypeError
             If the estimator has no weights.
 
@@ -193,10 +224,15 @@ class FiltersDisplay:
         check_count(caller, "max_units", max_units)
         shape = shape_of(weights.shape[1], image_shape, caller, estimator)
         units = strongest(weights, int(max_units))
+        dead = None
+        if X is not None:
+            reports = dead_units(estimator, X, threshold=threshold)
+            dead = (reports[layer] if isinstance(reports, list) else reports).dead[units]
         display = cls(
             weights[units].reshape(-1, *shape),
             units=units,
             n_units=len(weights),
             weight_label=weight_label(estimator, layer),
+            dead=dead,
         )
         return display.plot(ax=ax, **plot_kw)

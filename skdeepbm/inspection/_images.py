@@ -34,7 +34,7 @@ def shape_of(n_features: int, shape: Any, caller: str, estimator: Any = None) ->
         if side * side != n_features:
             raise ValueError(
                 f"{caller}: {n_features} features make no square image. Give "
-                "image_shape=(height, width)."
+                "image_shape=(height, width), or use TopicsDisplay if they are no pixels."
             )
         return side, side
     found = tuple(int(x) for x in np.ravel(shape))
@@ -115,6 +115,16 @@ class Sheet:
         """Place of the middle of each column of images."""
         start = self.gap + (self.width - 1) / 2
         return start + np.arange(self.n_columns) * (self.width + self.gap)
+
+    def cross_out(self, ax: Axes, images: np.ndarray) -> Any:
+        """Diagonals over some of the images."""
+        from matplotlib.collections import LineCollection
+
+        lines = []
+        for y, x in map(self.corner, images):
+            top, bottom, left, right = y - 0.5, y + self.height - 0.5, x - 0.5, x + self.width - 0.5
+            lines += [[(left, top), (right, bottom)], [(left, bottom), (right, top)]]
+        return ax.add_collection(LineCollection(lines, colors="black", linewidths=1.2))
 
     def size(self, extra: tuple[float, float] = (0.0, 0.0)) -> tuple[float, float]:
         """Width and height in inches of a figure that fits, with some left for labels."""

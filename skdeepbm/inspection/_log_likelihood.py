@@ -121,7 +121,7 @@ class LogLikelihoodDisplay:
         """
         caller = "LogLikelihoodDisplay.plot"
         pyplot(caller)
-        from matplotlib.ticker import MaxNLocator
+        from matplotlib.ticker import AutoLocator
 
         names, values = [str(name) for name in self.names], self._column("values", caller)
         lower, upper = self._column("lower", caller), self._column("upper", caller)
@@ -170,7 +170,8 @@ class LogLikelihoodDisplay:
         ax.set_yticks(places, names)
         ax.set(xlabel=self.value_label, ylim=(-0.6, len(names) - 0.3 + room))
         ax.margins(x=0.15)
-        ax.xaxis.set_major_locator(MaxNLocator(6))
+        # as many as there is room for
+        ax.xaxis.set_major_locator(AutoLocator())
         ax.grid(axis="x", color=GREY, linewidth=0.5, alpha=0.4)
         ax.set_axisbelow(True)
         if room:

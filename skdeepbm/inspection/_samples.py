@@ -9,7 +9,7 @@ import numpy as np
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.inspection._estimators import caller_of, on_host
 from skdeepbm.inspection._images import Sheet, as_images, columns_for, shape_of, value_range
-from skdeepbm.inspection._matplotlib import pyplot, single
+from skdeepbm.inspection._matplotlib import OKABE_ITO, pyplot, single
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,8 @@ class SamplesDisplay:
     ----------
     samples : array-like of shape (n_samples, height, width) or (n_samples, n_features)
     labels : array-like of shape (n_samples,) or None, default=None
-        Class of each image. Where every line of the sheet has one class, it stands beside it.
+        Class of each image. Where every line, or every column, of the sheet has one class, it
+        stands beside it, else in the corner of each image.
     image_shape : tuple of int or None, default=None
         Height and width; None where the array has them, or images are square.
 
@@ -34,6 +35,8 @@ class SamplesDisplay:
     ----------
     im_ : matplotlib AxesImage
         The sheet with all images, NaN between them.
+    texts_ : list of matplotlib Text
+        Classes in the corners of images.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
 
@@ -47,11 +50,12 @@ class SamplesDisplay:
     >>> from skdeepbm.inspection import SamplesDisplay
     >>> digits = load_digits()
     >>> display = SamplesDisplay(digits.images[:20] / 16, labels=digits.target[:20]).plot()
-    >>> display.ax_.get_ylabel()  # lines of several classes
-    ''
+    >>> display.ax_.get_xlabel(), [label.get_text() for label in display.ax_.get_xticklabels()]
+    ('class', ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
     """
 
     im_: AxesImage
+    texts_: list[Any]
     ax_: Axes
     figure_: Figure
 
@@ -75,8 +79,9 @@ class SamplesDisplay:
         ax : matplotlib Axes or None, default=None
             None makes a new figure.
         n_columns : int or None, default=None
-            Images in a line; None means those of a class, where labels come in equal runs, or
-            fills a sheet that is about as wide as high.
+            Images in a line; None means those of a class, where labels come in equal runs, one of
+            each class, where they come in the same order again and again, or fills a sheet that is
+            about as wide as high.
         cmap : str or matplotlib Colormap, default="gray_r"
             Of the values from 0 to 1 or, where images exceed these, from their least to their
             greatest.
@@ -102,15 +107,30 @@ class SamplesDisplay:
                 f"shape {labels.shape}."
             )
         if n_columns is None and labels is not None:
-            n_columns = _run_length(labels)
+            n_columns = _run_length(labels) or _period(labels)
         sheet = Sheet(images, columns_for(len(images), n_columns, caller))
-        of_lines = None if labels is None else _labels_of_lines(labels, sheet.n_columns)
-        figure, ax = single(ax, caller, sheet.size((0.2 if of_lines is None else 0.6, 0.1)))
+        of_lines = of_columns = None
+        if labels is not None:
+            n = sheet.n_columns
+            of_lines = _label_of_each([labels[i : i + n] for i in range(0, labels.size, n)])
+            if of_lines is None:
+                of_columns = _label_of_each([labels[k::n] for k in range(n)])
+        room = (0.2 if of_lines is None else 0.6, 0.1 if of_columns is None else 0.4)
+        figure, ax = single(ax, caller, sheet.size(room))
         low, high = value_range(images)
         self.im_ = sheet.draw(ax, {"cmap": cmap, "vmin": low, "vmax": high, **(im_kw or {})})
+        self.texts_ = []
         if of_lines is not None:
-            ax.set_yticks(sheet.row_centres(), [str(label) for label in of_lines])
+            ax.set_yticks(sheet.row_centres(), of_lines)
             ax.set_ylabel("class")
+        elif of_columns is not None:
+            ax.set_xticks(sheet.column_centres(), of_columns)
+            ax.set_xlabel("class")
+        elif labels is not None:
+            look: dict[str, Any] = {"fontsize": 7, "color": OKABE_ITO[1], "ha": "left", "va": "top"}
+            for i, label in enumerate(labels):
+                y, x = sheet.corner(i)
+                self.texts_.append(ax.text(x, y - 0.5, str(label), **look))
         self.figure_, self.ax_ = figure, ax
         return self
 
@@ -198,7 +218,15 @@ def _run_length(labels: np.ndarray) -> int | None:
     return int(lengths[0]) if lengths.size == 1 and 1 < lengths[0] <= 20 else None
 
 
-def _labels_of_lines(labels: np.ndarray, n_columns: int) -> list[Any] | None:
-    """The label of each line of the sheet, where each has one."""
-    lines = [labels[i : i + n_columns] for i in range(0, labels.size, n_columns)]
-    return [line[0] for line in lines] if all((line == line[0]).all() for line in lines) else None
+def _period(labels: np.ndarray) -> int | None:
+    """Number of labels after which the same ones come again, where they do."""
+    for n in range(2, min(20, labels.size // 2) + 1):
+        if (labels[n:] == labels[:-n]).all():
+            return n
+    return None
+
+
+def _label_of_each(parts: list[np.ndarray]) -> list[str] | None:
+    """The label of each line, or column, where each has a single one."""
+    alike = all((part == part[0]).all() for part in parts)
+    return [str(part[0]) for part in parts] if alike else None

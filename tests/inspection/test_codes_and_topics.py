@@ -1,6 +1,7 @@
 """Codes in the plane and words of topics."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
@@ -83,6 +84,15 @@ def test_values_have_a_colour_bar(data):
     assert display.legend_ is None
 
 
+def test_the_name_of_what_colours_codes(data):
+    X, _ = data
+    codes, kinds = X[:, :2], np.arange(len(X)) % 2
+    for y, name in ((X[:, 2], "value"), (pd.Series(X[:, 2], name="metres"), "metres")):
+        assert CodesDisplay(codes, y).plot().colorbar_.ax.get_ylabel() == name
+    for y, name in ((kinds, "class"), (pd.Series(kinds, name="kind"), "kind")):
+        assert CodesDisplay(codes, y).plot().legend_.get_title().get_text() == name
+
+
 def test_codes_that_cannot_be_drawn():
     with pytest.raises(ValueError, match=r"two numbers.*got \(4, 3\)"):
         CodesDisplay(np.zeros((4, 3))).plot()
@@ -124,8 +134,6 @@ def test_choice_of_topics(model):
 
 
 def test_units_of_any_model(data):
-    import pandas as pd
-
     X, _ = data
     rbm = RBMTransformer(2, visible="gaussian", n_iter=1, random_state=0)
     rbm.fit(pd.DataFrame(X - X.mean(axis=0), columns=WORDS))

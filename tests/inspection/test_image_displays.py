@@ -108,8 +108,43 @@ def test_filters_of_upper_layers(data, dbn):
             FiltersDisplay.from_estimator(model, layer=2, image_shape=(4, 6))
 
 
+def test_dead_units_are_crossed_out(data, rbm):
+    X, _ = data
+    spoiled = RBMTransformer(7, n_iter=0, random_state=0).fit(X)
+    spoiled.components_ = rbm.components_.copy()
+    spoiled.components_[[2, 5]] *= 1e-9
+    display = FiltersDisplay.from_estimator(spoiled, image_shape=(4, 6), X=X, n_columns=7)
+    np.testing.assert_array_equal(np.flatnonzero(display.dead), [2, 5])
+    assert display.ax_.get_title() == "7 hidden units, 2 dead"
+    # two diagonals from corner to corner of each; images are 6 wide, the gap is 1
+    ends = np.array(display.crosses_.get_segments())
+    assert ends.shape == (4, 2, 2)
+    for unit, lines in ((2, ends[:2]), (5, ends[2:])):
+        left = 1 + 7 * unit - 0.5
+        np.testing.assert_array_equal(np.unique(lines[..., 0]), [left, left + 6])
+        np.testing.assert_array_equal(np.unique(lines[..., 1]), [0.5, 4.5])
+    # the weakest are not among the strongest, whose numbers dead units follow
+    assert not FiltersDisplay.from_estimator(
+        spoiled, image_shape=(4, 6), X=X, max_units=5
+    ).dead.any()
+    assert FiltersDisplay.from_estimator(spoiled, image_shape=(4, 6)).crosses_ is None
+    with pytest.raises(ValueError, match="dead of FiltersDisplay.plot .* each of 7 units"):
+        FiltersDisplay(display.filters, dead=[True]).plot()
+
+
+def test_dead_units_of_the_layer_that_is_shown(data):
+    X, _ = data
+    dbm = DBM((5, 4), rbm=RBMTransformer(n_iter=1), n_iter=1, random_state=0).fit(X)
+    dbm.coefs_ = [3 * np.random.default_rng(0).standard_normal(w.shape) for w in dbm.coefs_]
+    dbm.coefs_[1][:, 3] = 0
+    display = FiltersDisplay.from_estimator(dbm, layer=1, image_shape=(4, 6), X=X)
+    np.testing.assert_array_equal(display.dead, [False, False, False, True])
+
+
 def test_no_such_image(rbm):
-    with pytest.raises(ValueError, match="24 features make no square image. Give image_shape"):
+    with pytest.raises(
+        ValueError, match="24 features make no square image. Give image_shape.*TopicsDis"
+    ):
         FiltersDisplay.from_estimator(rbm)
     with pytest.raises(ValueError, match=r"height \* width = 24.*\(5, 5\)"):
         FiltersDisplay.from_estimator(rbm, image_shape=(5, 5))
@@ -211,9 +246,32 @@ def test_samples_of_classes(data, dbn):
     assert one.labels.tolist() == ["b"] * 4
 
 
-def test_labels_of_samples():
+@pytest.mark.parametrize(
+    ("labels", "n_columns", "lines", "columns", "corners"),
+    [
+        ([0, 0, 0, 1, 1, 1], None, ["0", "1"], [], []),
+        # one of each class, once and again
+        (list("abcdef"), None, [], list("abcdef"), []),
+        ([0, 1, 2, 0, 1, 2], None, [], ["0", "1", "2"], []),
+        ([0, 0, 0, 1, 1, 1], 2, [], [], list("000111")),
+        ([1, 1, 1, 1, 1, 1], 4, ["1", "1"], [], []),
+        ([0, 1, 2, 3, 0, 1], 4, [], list("0123"), []),
+    ],
+)
+def test_labels_of_samples(labels, n_columns, lines, columns, corners):
+    display = SamplesDisplay(np.zeros((6, 2, 2)), labels=labels).plot(n_columns=n_columns)
+    ax = display.ax_
+    assert [text.get_text() for text in ax.get_yticklabels()] == lines
+    assert [text.get_text() for text in ax.get_xticklabels()] == columns
+    assert [text.get_text() for text in display.texts_] == corners
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("class" * bool(lines), "class" * bool(columns))
+    if corners:
+        # inside of their images: two to a line, 2 x 2 pixels, the gap is 1
+        places = [text.get_position() for text in display.texts_]
+        assert places == [(1 + 3 * (i % 2), 0.5 + 3 * (i // 2)) for i in range(6)]
+
+
+def test_labels_of_other_samples():
     images = np.zeros((6, 2, 2))
-    mixed = SamplesDisplay(images, labels=[0, 0, 0, 1, 1, 1]).plot(n_columns=2)
-    assert mixed.ax_.get_ylabel() == ""
     with pytest.raises(ValueError, match="one for each of 6 images"):
         SamplesDisplay(images, labels=[0, 1]).plot()
