@@ -1,7 +1,8 @@
 """Run every Python snippet of README.md and of the pages beside this file; `make docs` does.
 
 The snippets of a page run in their order and share their names, as a reader would run them. Names
-that a page takes for granted (``X``, ``texts``, ...) come from :data:`GIVEN`. Warnings are errors.
+that a page takes for granted (``X``, ``texts``, ...) come from the first snippet of the guide's
+index, where readers find them too. Warnings are errors.
 
 python docs/run_snippets.py                            all pages
 python docs/run_snippets.py README.md docs/guide/rbm.md  these; also by their names alone
@@ -19,24 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-#: what the pages take for granted: small data of each kind, and models fitted to them
-GIVEN = """
-import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.decomposition import PCA
-from sklearn.model_selection import train_test_split
-from skdeepbm import RBMTransformer
-
-X, y = load_digits(return_X_y=True)
-X = (X / 16).astype(np.float32)
-digits = X
-X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-pca = PCA(10).fit(X_train)
-rbm = RBMTransformer(16, n_iter=2, random_state=0).fit(X)
-H_train, H_test = rbm.transform(X_train), rbm.transform(X_test)
-codes = H = rbm.transform(X)
-texts = ["the cat sat on the mat", "dogs chase cats", "the moon orbits the earth"] * 30
-"""
+#: pages that take nothing for granted
+COMPLETE = {"README.md", "first_hour.md"}
 
 
 def pages() -> list[Path]:
@@ -45,13 +30,21 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", *(p for p in found if "auto_examples" not in p.parts)]
 
 
+def given() -> str:
+    """What the pages take for granted: small data of each kind, and models fitted to them."""
+    found = FENCE.search((ROOT / "docs" / "guide" / "index.md").read_text(encoding="utf-8"))
+    if found is None:
+        sys.exit("docs/guide/index.md has no snippet with what the others take for granted.")
+    return found.group(1)
+
+
 def run(path: Path) -> int:
     """Run the snippets of a page; returns how many there are."""
     text = path.read_text(encoding="utf-8")
     names: dict[str, object] = {"__name__": "__main__"}
     snippets = list(FENCE.finditer(text))
-    if snippets and path.name != "README.md":
-        exec(compile(GIVEN, "<given>", "exec"), names)
+    if snippets and path.name not in COMPLETE:
+        exec(compile(given(), "<given>", "exec"), names)
     for snippet in snippets:
         line = text.count("\n", 0, snippet.start(1))
         # error messages name the line of the page

@@ -38,3 +38,17 @@ def test_a_snippet_that_fails_is_an_error(script, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(script, "ROOT", tmp_path)
     assert script.main([]) == 1
     assert 'File "README.md", line 5' in capsys.readouterr().err
+
+
+def test_what_pages_take_for_granted_is_what_readers_are_told_to_run(script, monkeypatch, tmp_path):
+    guide = tmp_path / "docs" / "guide"
+    guide.mkdir(parents=True)
+    (guide / "index.md").write_text("# Guide\n\n```python\ngranted = 3\n```\n")
+    page = "```python\nassert 'granted' {} globals()\n```\n"
+    (guide / "one.md").write_text(page.format("in"))
+    # what newcomers paste takes nothing for granted
+    for name in (tmp_path / "README.md", guide / "first_hour.md"):
+        name.write_text(page.format("not in"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    assert script.main([]) == 0
