@@ -56,7 +56,13 @@ class AutoencoderRun(FinetuningRun):
         self.build(lambda: trainer(self.network(), own, self.state, self.seed, targets))
 
     def starting_rate(self) -> float:
-        return autoencoder_rate(self.settings, int(self.X.shape[1]), self.estimator.visible)
+        kinds = tuple(kind for kind, _ in self.estimator._kinds()[1 : 1 + self.n_hidden_layers()])
+        n_features = int(self.X.shape[1])
+        return autoencoder_rate(self.settings, n_features, self.estimator.visible, kinds)
+
+    def n_hidden_layers(self) -> int:
+        """Number of layers up to the code."""
+        return len(self.estimator.coefs_) // 2
 
     def network(self) -> Network:
         """The network to train, with arrays of its own."""
@@ -128,6 +134,9 @@ class IntermediateRun(AutoencoderRun):
 
     def seed_key(self) -> tuple[int, ...]:
         return TRAINING, 2, len(self.start.layers)
+
+    def n_hidden_layers(self) -> int:
+        return len(self.start.layers) // 2
 
     def network(self) -> Network:
         return self.start

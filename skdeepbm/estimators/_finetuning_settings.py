@@ -48,15 +48,29 @@ def classifier_rate(settings: Any, n_rows: int) -> float:
     return min(0.003 * rows_per_batch(settings, n_rows), 0.3)
 
 
-def autoencoder_rate(settings: Backprop, n_features: int, visible: str) -> float:
+def autoencoder_rate(
+    settings: Backprop, n_features: int, visible: str, hidden: tuple[str, ...]
+) -> float:
     """Where the "auto" rate of an autoencoder begins, whose loss is a sum over features.
 
-    That of counts is a mean over the words of a document; linear outputs have no bounds.
+    That of counts is a mean over the words of a document; linear outputs have no bounds. Where no
+    hidden layer has any either, the curvature grows with the squared norms of rows.
+
+    Parameters
+    ----------
+    settings : Backprop
+    n_features : int
+    visible : str
+        Kind of the visible units.
+    hidden : tuple of str
+        Kinds of the hidden layers up to the code.
     """
     if settings.optimizer == "adam":
         return 3e-3
     if visible == "multinomial":
         return 0.1
+    if visible == "gaussian" and set(hidden) <= {"gaussian", "relu"}:
+        return min(0.02, 0.1 / n_features)
     return min(0.1, 10.0 / n_features) * (0.2 if visible == "gaussian" else 1.0)
 
 

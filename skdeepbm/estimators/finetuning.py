@@ -40,8 +40,9 @@ class Backprop(DocLinkMixin, BaseEstimator):
         Step size; gradients are averaged over rows. ``"auto"`` falls linearly to 0 over `n_iter`
         epochs: from 0.1 (0.001 with ``"adam"``); for an autoencoder, whose loss is a sum over
         features, from 10 divided by their number, at most 0.1, and a fifth of that with linear
-        outputs (0.003 with ``"adam"``). A sequence gives one value per epoch (the last
-        one goes on), a callable is called with the epoch, counted from 0.
+        outputs (where the hidden layers are linear or ReLU too, from 0.1 divided by their number,
+        at most 0.02; 0.003 with ``"adam"``). A sequence gives one value per epoch (the last one
+        goes on), a callable is called with the epoch, counted from 0.
 
     momentum : float, sequence or callable, default=0.9
         Share of the last step that is kept; `beta1` of ``"adam"``.

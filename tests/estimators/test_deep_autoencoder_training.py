@@ -8,12 +8,14 @@ import scipy.sparse as sp
 from scipy.special import expit, kl_div
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from skdeepbm import Backprop, DeepAutoencoder, ReplicatedSoftmax, schedules
 from skdeepbm import RBMTransformer as RBM
 from skdeepbm.exceptions import DivergenceError
+from skdeepbm.metrics import squared_error
 
 KEYS = {
     "loss",
@@ -162,6 +164,25 @@ def test_a_linear_autoencoder_finds_the_principal_components(n_components):
     best = ((X - pca.inverse_transform(pca.transform(X))) ** 2).sum(axis=1).mean()
     found = ((X - model.reconstruct(X)) ** 2).sum(axis=1).mean()
     assert best * (1 - 1e-9) <= found <= best * 1.001
+
+
+@pytest.mark.parametrize("pretraining", [False, True])
+def test_a_linear_autoencoder_takes_heavy_tails_by_default(pretraining):
+    """The squared norm of a row of this table is up to fourteen times the mean one."""
+    X = StandardScaler().fit_transform(load_breast_cancer().data)
+    template = RBM(visible="gaussian", n_iter=10)
+    model = DeepAutoencoder((2,), pretrainer=template, pretraining=pretraining, random_state=0)
+    pca = PCA(2).fit(X)
+    least = squared_error(X, pca.inverse_transform(pca.transform(X)))
+    assert least < squared_error(X, model.fit(X).reconstruct(X)) < 1.05 * least
+    # the same rate where only the layers so far are linear, as intermediate fine-tuning sees them
+    layers = [
+        RBM(visible="gaussian", hidden="gaussian", n_iter=10),
+        RBM(visible="gaussian", n_iter=2),
+    ]
+    model = DeepAutoencoder((4, 2), pretrainer=layers, pretraining=pretraining, random_state=0)
+    model.set_params(code="sigmoid", intermediate_finetuning="backprop").fit(X)
+    assert model.intermediate_history_[0]["squared_error"][-1] < least
 
 
 def test_history(small):
