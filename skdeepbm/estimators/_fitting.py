@@ -103,12 +103,18 @@ def warn_of_base_rate(
             stacklevel=user_level(),
         )
     elif error > 0.99 * data_variance:
+        hint = ""
+        if estimator.visible == "bernoulli":
+            hint = (
+                " If they are real values that were brought into [0, 1], standardise them instead, "
+                "and use visible='gaussian'."
+            )
         warnings.warn(
             f"{name_of(estimator)}: after {len(entries)} epochs the model reconstructs the "
             f"data no better than their means do (mean squared error {error:.4g}, variance "
             f"{data_variance:.4g}): its hidden units say next to nothing. Raise learning_rate or "
             "n_iter, lower weight_decay or sparsity_cost, or check that the features depend on "
-            "each other.",
+            "each other." + hint,
             BaseRateWarning,
             stacklevel=user_level(),
         )

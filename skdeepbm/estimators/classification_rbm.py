@@ -87,7 +87,8 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         units' weights, with m the mean norm: weight decay towards m in place of 0.
 
     sparsity_target : float, default=0.1
-        Mean activity that the sparsity penalty wants of every (Bernoulli) hidden unit.
+        Mean activity that the sparsity penalty wants of every (Bernoulli) hidden unit. Without
+        `sparsity_cost` it changes nothing.
 
     sparsity_cost : float, default=0.0
         Factor of the sparsity penalty, the Kullback-Leibler divergence between the target and the

@@ -104,6 +104,7 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
 
     sparsity_target : float or sequence of float, default=0.1
         Mean activity that the sparsity penalty wants of hidden units; of all layers, or of each.
+        Without `sparsity_cost` it changes nothing.
 
     sparsity_cost : float, default=0.0
         Factor of the sparsity penalty in joint training. 0 switches it off.

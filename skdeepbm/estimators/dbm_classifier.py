@@ -100,7 +100,7 @@ class DBMClassifier(
 
     sparsity_target : float or sequence of float, default=0.1
         Mean activity that the sparsity penalty wants of hidden units; of all hidden layers, or of
-        each.
+        each. Without `sparsity_cost` it changes nothing.
 
     sparsity_cost : float, default=0.0
         Factor of the sparsity penalty in joint training. 0 switches it off.

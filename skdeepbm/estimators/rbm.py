@@ -69,7 +69,8 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         units' weights, with m the mean norm: weight decay towards m in place of 0.
 
     sparsity_target : float, default=0.1
-        Mean activity that the sparsity penalty wants of every (Bernoulli) hidden unit.
+        Mean activity that the sparsity penalty wants of every (Bernoulli) hidden unit. Without
+        `sparsity_cost` it changes nothing.
 
     sparsity_cost : float, default=0.0
         Factor of the sparsity penalty, the Kullback-Leibler divergence between the target and the

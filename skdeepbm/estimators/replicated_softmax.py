@@ -70,7 +70,8 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         Largest Euclidean norm of the weights of one topic.
 
     sparsity_target : float, default=0.1
-        Mean activity that the sparsity penalty wants of every topic.
+        Mean activity that the sparsity penalty wants of every topic. Without `sparsity_cost` it
+        changes nothing.
 
     sparsity_cost : float, default=0.0
         Factor of the sparsity penalty. 0 switches it off.

@@ -84,7 +84,8 @@ class ShallowAutoencoder(ShallowCodingMixin, ShallowTrainingMixin):
         has its own, in the decoder.
 
     sparsity_target : float, default=0.1
-        Mean activity that the sparsity penalty wants of every Bernoulli hidden unit.
+        Mean activity that the sparsity penalty wants of every Bernoulli hidden unit. Without
+        `sparsity_cost` it changes nothing.
 
     sparsity_cost : float, default=0.0
         Factor of the sparsity penalty [3]_: the Kullback-Leibler divergence between the target and

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 import skdeepbm
 from skdeepbm import RBMTransformer
+from skdeepbm.estimators._fitting import warn_of_base_rate
 from skdeepbm.exceptions import (
     BackendNotAvailableError,
     BaseRateWarning,
@@ -225,6 +226,16 @@ def test_a_model_that_learned_nothing_warns():
     noise = np.random.default_rng(0).integers(2, size=(200, 8))
     text = warned(BaseRateWarning, rbm(n_iter=10, learning_rate=1e-5).fit, noise)
     contains(text, "RBMTransformer", "after 10 epochs", "Raise learning_rate or n_iter")
+    # tables that a scaler has brought into [0, 1] look like that
+    contains(text, "standardise them instead, and use visible='gaussian'")
+
+
+def test_only_units_of_probabilities_are_advised_to_be_gaussian():
+    history = [{"reconstruction_error": 1.0}] * 200
+    for visible in ("bernoulli", "gaussian"):
+        with pytest.warns(BaseRateWarning) as found:
+            warn_of_base_rate(rbm(visible=visible), history, 1.0, 200)
+        assert ("visible='gaussian'" in str(found[0].message)) == (visible == "bernoulli")
 
 
 def test_a_model_that_has_run_away_warns_of_the_rate():
