@@ -22,6 +22,7 @@ _ZIP = b"PK\x03\x04"
 #: scikit-learn that skops trusts by itself: what to hand to ``skops.io.load(path, trusted=...)``.
 TRUSTED: tuple[str, ...] = (
     "skdeepbm.estimators._dbm_layers.BottomRBM",
+    "skdeepbm.estimators._dbm_layers.BottomWords",
     "skdeepbm.estimators._dbm_layers.TopRBM",
     "skdeepbm.estimators.classification_rbm.ClassificationRBM",
     "skdeepbm.estimators.dbm.DBM",

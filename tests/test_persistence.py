@@ -47,7 +47,11 @@ def _rbm(**settings):
 
 def _words(X, y):
     model = ReplicatedSoftmax(3, n_iter=2, random_state=0)
-    return model.fit(sp.csr_array(np.round(16 * X))), "transform"
+    return model.fit(_counts(X)), "transform"
+
+
+def _counts(X):
+    return sp.csr_array(np.round(16 * X))
 
 
 MODELS = {
@@ -85,6 +89,10 @@ MODELS = {
         DBM((5, 4, 3), rbm=_rbm(), n_iter=2, random_state=0).fit(X),
         "transform",
     ),
+    "DBM of documents": lambda X, y: (
+        DBM((5, 4), visible="multinomial", n_iter=2, random_state=0).fit(_counts(X)),
+        "transform",
+    ),
     "DBMClassifier": lambda X, y: (
         DBMClassifier(
             (5, 4), rbm=_rbm(), n_iter=2, finetuning=Backprop(n_iter=2), random_state=0
@@ -117,7 +125,7 @@ MODELS = {
 def _rows(name, X):
     if name == "HammingNeighbors":
         return np.packbits(X > 0.5, axis=1)
-    return sp.csr_array(np.round(16 * X)) if name == "ReplicatedSoftmax" else X
+    return _counts(X) if name in ("ReplicatedSoftmax", "DBM of documents") else X
 
 
 @pytest.mark.parametrize("name", MODELS)

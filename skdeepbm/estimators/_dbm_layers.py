@@ -14,9 +14,21 @@ from skdeepbm.models.dbm import DBM
 from skdeepbm.models.doubled_rbm import DoubledRBM
 
 
-class CopiedRBM(RBMTransformer):
+class NamedAsTemplate:
+    """Layers that callbacks, such as progress bars, know by the class of their template."""
+
+    _template_name: ClassVar[str]
+
+    def _init_callback_context(self, *args: Any, **kwargs: Any) -> Any:
+        context = super()._init_callback_context(*args, **kwargs)  # type: ignore[misc]
+        context.estimator_name = self._template_name
+        return context
+
+
+class CopiedRBM(NamedAsTemplate, RBMTransformer):
     """An RBM with copies of its sides; its likelihoods are of no use, it is for training."""
 
+    _template_name = RBMTransformer.__name__
     _copies: ClassVar[tuple[int, int]]
 
     def _model(self, backend: Backend, dtype: Any, copy_arrays: bool = False) -> DoubledRBM:
@@ -25,12 +37,6 @@ class CopiedRBM(RBMTransformer):
         return DoubledRBM(
             rbm.visible, rbm.hidden, rbm.weights, visible_copies=visible, hidden_copies=hidden
         )
-
-    def _init_callback_context(self, *args: Any, **kwargs: Any) -> Any:
-        context = super()._init_callback_context(*args, **kwargs)
-        # progress bars show it: the name of what the user has given as a template
-        context.estimator_name = RBMTransformer.__name__
-        return context
 
 
 class BottomRBM(CopiedRBM):
@@ -45,12 +51,14 @@ class TopRBM(CopiedRBM):
     _copies = (1, 2)
 
 
-class BottomWords(ReplicatedSoftmax):
+class BottomWords(NamedAsTemplate, ReplicatedSoftmax):
     """First layer of a deep Boltzmann machine of documents: two copies of the words of each.
 
     That is a replicated softmax of documents of which every word is there twice, whose weights and
     biases are those that one copy has.
     """
+
+    _template_name = ReplicatedSoftmax.__name__
 
     def _fit(self, X: Any, y: Any, **options: Any) -> None:
         super()._fit(2 * X, y, **options)

@@ -128,6 +128,7 @@ def _estimators():
     """Each with the tasks that are shown of a fit, and the targets that it needs."""
     layer, fine = RBMTransformer(n_iter=2), Backprop(n_iter=2)
     layers = ["layer 0 | RBMTransformer - fit #0", "layer 1 | RBMTransformer - fit #1"]
+    words = [ReplicatedSoftmax(n_iter=2), layer]
     shallow = (RBMTransformer, ReplicatedSoftmax, ShallowAutoencoder)
     return [
         *((kind(4, n_iter=2, random_state=0), [], False) for kind in shallow),
@@ -140,6 +141,11 @@ def _estimators():
         (
             DBM((5, 4), rbm=layer, n_iter=2, random_state=0),
             [*layers, "joint training #2"],
+            False,
+        ),
+        (
+            DBM((5, 4), visible="multinomial", rbm=words, n_iter=2, random_state=0),
+            ["layer 0 | ReplicatedSoftmax - fit #0", layers[1], "joint training #2"],
             False,
         ),
         (
@@ -168,7 +174,7 @@ def test_progress_bar_of_every_estimator(case, where, small, capfd, monkeypatch)
     monkeypatch.setenv("COLUMNS", "200")
     (estimator, tasks, needs_y), name = case, type(case[0]).__name__
     X, y = np.round(4 * small), (np.arange(100) % 2 if needs_y else None)
-    if name != "ReplicatedSoftmax":
+    if getattr(estimator, "visible", "multinomial") != "multinomial":
         X = X / 4
     fitted, n_fits = clone(estimator), 1
     if where == "pipeline":
