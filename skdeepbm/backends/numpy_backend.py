@@ -24,7 +24,7 @@ _CACHED = 2**15
 #: and a product, so that two threads of BLAS wait little for each other
 _BLOCK_ROWS, _BLOCK_PRODUCTS = 50, 2**22
 #: columns whose probabilities are summed before draws of categories are looked for
-_BLOCK = 16
+_SUMMED = 16
 _WORDS: Any = ctypes.c_uint64 * 4
 
 
@@ -267,12 +267,12 @@ class NumpyBackend(Backend):
         and again when what is looked for is sorted.
         """
         n, width = p.shape
-        n_blocks = -(-width // _BLOCK)
-        if width % _BLOCK:
-            p = np.pad(p, ((0, 0), (0, n_blocks * _BLOCK - width)))
-        blocks = p.reshape(-1, _BLOCK)
+        n_blocks = -(-width // _SUMMED)
+        if width % _SUMMED:
+            p = np.pad(p, ((0, 0), (0, n_blocks * _SUMMED - width)))
+        blocks = p.reshape(-1, _SUMMED)
         below = np.zeros(len(blocks) + 1)
-        np.cumsum(blocks @ np.ones(_BLOCK, p.dtype), out=below[1:])
+        np.cumsum(blocks @ np.ones(_SUMMED, p.dtype), out=below[1:])
         of_row = below[::n_blocks]
         row = np.repeat(np.arange(n), n_draws)
         target = self.uniform((row.size,), stream, np.float64)
@@ -283,12 +283,12 @@ class NumpyBackend(Backend):
         target.sort()
         block = np.searchsorted(below[1:-1], target, side="right")
         # products with triangles and ones are faster than running sums and counts of few columns
-        sums = blocks.take(block, axis=0) @ np.triu(np.ones((_BLOCK, _BLOCK), p.dtype))
+        sums = blocks.take(block, axis=0) @ np.triu(np.ones((_SUMMED, _SUMMED), p.dtype))
         rest = (target - below[block]).astype(p.dtype)
         np.minimum(rest, np.nextafter(sums[:, -1], p.dtype.type(0)), out=rest)
         np.less_equal(sums, rest[:, None], out=sums, casting="unsafe")
-        column = (sums @ np.ones(_BLOCK, p.dtype)).astype(np.int64)
-        column += _BLOCK * (block - n_blocks * row)
+        column = (sums @ np.ones(_SUMMED, p.dtype)).astype(np.int64)
+        column += _SUMMED * (block - n_blocks * row)
         return np.clip(column, 0, width - 1, out=column)
 
     def counts(self, csr: Any) -> Counts:

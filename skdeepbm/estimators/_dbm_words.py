@@ -7,19 +7,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array, Backend, owner_of
 from skdeepbm.estimators._base import SAMPLE, host_dtype
-from skdeepbm.estimators._counts import document_lengths
 from skdeepbm.estimators._dbm_model import DBMModelMixin
-from skdeepbm.estimators._documents import (
-    apply_documents,
-    check_sample_init,
-    drawn_counts,
-    lengths_to_sample,
-)
-from skdeepbm.estimators._hyperparameters import check_count
+from skdeepbm.estimators._documents import apply_documents, begin_sample, drawn_counts
 from skdeepbm.estimators._word_partition import WordPartitionMixin
 from skdeepbm.models.word_dbm import WordDBM, word_bounds, word_means
 from skdeepbm.sampling.word_layers import first_odd, word_layer_chain
@@ -63,28 +55,17 @@ class DBMWordMixin(WordPartitionMixin, DBMModelMixin):
     def _drawn_documents(
         self, n_samples: int, n_words: Any, n_gibbs_steps: int, init: Any, random_state: Any
     ) -> Any:
-        check_is_fitted(self, self._fitted_names)
-        check_count(self, "n_samples", n_samples)
-        check_count(self, "n_gibbs_steps", n_gibbs_steps)
-        sums = None
-        if init is None:
-            backend = self._resolve_backend(fitted=True)
-            dbm = self._word_model(backend, host_dtype(np.asarray(self.intercepts_[0])))
-        else:
-            backend, init, _ = self._prepare(init)
-            dbm = self._word_model(backend, host_dtype(init))
-            check_sample_init(self, init, n_samples)
-            sums = document_lengths(init, backend)
-        lengths = lengths_to_sample(self, n_samples, n_words, sums)
+        backend, init, lengths = begin_sample(self, n_samples, n_words, n_gibbs_steps, init)
+        dtype = host_dtype(np.asarray(self.intercepts_[0]) if init is None else init)
+        dbm = self._word_model(backend, dtype)
         stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
-        dtype = host_dtype(dbm.weights[0])
+        every = np.arange(n_samples)
         with backend.quiet():
             if init is None:
                 even = backend.zeros((n_samples, dbm.above.visible.size), dtype) + 0.5
                 odd = backend.bernoulli(even, stream)
             else:
-                batch = Rows(backend, init, dtype).batch(np.arange(n_samples))
-                odd = first_odd(dbm, batch.counts if batch.dense is None else batch.dense, stream)
+                odd = first_odd(dbm, Rows(backend, init, dtype).batch(every).rows, stream)
             v, _ = word_layer_chain(dbm, odd, lengths, n_gibbs_steps, stream)
         return drawn_counts(backend, v, init is not None and owner_of(init) is backend)
 

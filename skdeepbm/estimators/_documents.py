@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array, Backend, Counts
 from skdeepbm.estimators._base import CHUNK, BoltzmannBase
+from skdeepbm.estimators._counts import document_lengths
+from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._validation import name_of, user_level
 from skdeepbm.exceptions import BaseRateWarning
 
@@ -137,13 +140,32 @@ def lengths_to_sample(
     return np.full(n_samples, max(1, round(estimator.mean_n_words_)))
 
 
-def check_sample_init(estimator: Any, init: Any, n_samples: int) -> None:
-    """Raise unless there is a document to start each chain from."""
+def begin_sample(
+    estimator: Any, n_samples: int, n_words: Any, n_gibbs_steps: int, init: Any
+) -> tuple[Backend, Any, np.ndarray]:
+    """Check the arguments of `sample`.
+
+    Returns
+    -------
+    backend : Backend
+    init : validated documents to start from, or None
+    lengths : ndarray of int of shape (n_samples,)
+        Of the documents to draw.
+    """
+    check_is_fitted(estimator, estimator._fitted_names)
+    check_count(estimator, "n_samples", n_samples)
+    check_count(estimator, "n_gibbs_steps", n_gibbs_steps)
+    if init is None:
+        backend = estimator._resolve_backend(fitted=True)
+        return backend, None, lengths_to_sample(estimator, n_samples, n_words, None)
+    backend, init, _ = estimator._prepare(init)
     if init.shape[0] != n_samples:
         raise ValueError(
             f"init has {init.shape[0]} rows, but sample of {type(estimator).__name__} needs "
             f"n_samples={n_samples}."
         )
+    sums = document_lengths(init, backend)
+    return backend, init, lengths_to_sample(estimator, n_samples, n_words, sums)
 
 
 def drawn_counts(backend: Backend, v: Any, on_device: bool) -> Any:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skdeepbm.backends import Array, owner_of
 from skdeepbm.estimators._base import SAMPLE, host_dtype
-from skdeepbm.estimators._documents import check_sample_init, drawn_counts, lengths_to_sample
+from skdeepbm.estimators._documents import begin_sample, drawn_counts
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._word_training import WordTrainingMixin
 from skdeepbm.sampling.words import word_chain
@@ -102,26 +101,15 @@ class WordGenerationMixin(WordTrainingMixin):
         >>> model.sample(2, n_words=[5, 7], n_gibbs_steps=10).sum(axis=1)
         array([5., 7.])
         """
-        check_is_fitted(self, self._fitted_names)
-        check_count(self, "n_samples", n_samples)
-        check_count(self, "n_gibbs_steps", n_gibbs_steps)
-        sums = None
-        if init is None:
-            backend = self._resolve_backend(fitted=True)
-            model = self._model(backend, host_dtype(self.components_))
-        else:
-            backend, init, model = self._prepare(init)
-            check_sample_init(self, init, n_samples)
-            sums = self._lengths(init, backend)
-        lengths = lengths_to_sample(self, n_samples, n_words, sums)
+        backend, init, lengths = begin_sample(self, n_samples, n_words, n_gibbs_steps, init)
+        dtype = host_dtype(self.components_ if init is None else init)
+        model = self._model(backend, dtype)
         stream = backend.stream(self._seed(random_state, use=(SAMPLE,)))
-        dtype = host_dtype(model.weights)
         if init is None:
             h_mean = backend.zeros((n_samples, model.hidden.size), dtype) + 0.5
         else:
-            batch = Rows(backend, init, dtype).batch(np.arange(n_samples))
-            v = batch.counts if batch.dense is None else batch.dense
-            h_mean = model.hidden_mean(v, model.lengths(sums))
+            v = Rows(backend, init, dtype).batch(np.arange(n_samples)).rows
+            h_mean = model.hidden_mean(v, model.lengths(backend.row_sums(v)))
         h, whole = backend.bernoulli(h_mean, stream), model.whole
         with backend.quiet():
             v, _, h = word_chain(whole, h, lengths + model.n_hidden_words, n_gibbs_steps, stream)

@@ -122,8 +122,7 @@ class WordPartitionMixin(BoltzmannBase):
     ) -> np.ndarray:
         """Single-run estimates of log Z from documents ``index`` taken to whole lengths."""
         model = self._word_model(backend, np.dtype(np.float32))
-        batch = Rows(backend, X, np.dtype(np.float32)).batch(index)
-        v = batch.counts if batch.dense is None else batch.dense
+        v = Rows(backend, X, np.dtype(np.float32)).batch(index).rows
         lengths = backend.asarray(document_lengths(X, backend)[index], np.float32)
         with backend.quiet():
             return reverse_word_partition(

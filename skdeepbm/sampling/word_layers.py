@@ -86,7 +86,7 @@ class LayerTempering(LengthTempering):
 
     Parameters
     ----------
-    dbm : WordDBM
+    model : WordDBM
         Its arrays may change between calls of :meth:`step`.
     h : array of shape (n_chains, n_1 + n_3 + ...)
         States of the odd layers, as of :class:`LengthTempering`.
@@ -98,15 +98,13 @@ class LayerTempering(LengthTempering):
     the first one: expected values of the odd ones given words and draws of the even ones.
     """
 
-    def __init__(self, dbm: WordDBM, h: Array, exchanges: bool = True) -> None:
-        super().__init__(dbm, h, exchanges)
-        self.dbm = dbm
+    model: WordDBM
 
     def _words(self) -> tuple[Array, Array]:
-        return self.dbm.bottom.words(self.h[:, : self.dbm.layers[1].size], out=self._p)
+        return self.model.bottom.words(self.h[:, : self.model.layers[1].size], out=self._p)
 
     def _hidden(self, v: Any, n_words: np.ndarray, stream: Stream) -> Array:
-        dbm, above = self.dbm, self.dbm.above
+        dbm, above = self.model, self.model.above
         mean, self.h, even = draw_layers(dbm, self.h, dbm.from_below(1, v), stream)
         found = dbm.backend.empty((int(mean.shape[0]), dbm.hidden_slices[-1].stop), mean.dtype)
         for first, rows in ((0, mean), (1, even)):

@@ -131,7 +131,7 @@ class BackpropTrainer(Trainer):
     def step(self, batch: Batch) -> None:
         settings, layers, flow = self.settings, self.network.layers, self.flow
         rate, momentum, _ = self.scheduled()
-        flow.forward(batch.counts if batch.dense is None else batch.dense)
+        flow.forward(batch.rows)
         scale = self.optimizer.gain(rate) / batch.n_rows
         update = self.optimizer.update
         target = self.target(batch, flow.buffers(batch.n_rows).target)
@@ -172,14 +172,14 @@ class BackpropTrainer(Trainer):
         return lambda: self._examples(rows, index)
 
     def watch_batch(self, batch: Batch) -> Callable[[], Examples]:
-        x = batch.counts if batch.dense is None else batch.dense
+        x = batch.rows
         return lambda: [(x, self.target(batch))]
 
     def _examples(self, rows: Rows, index: np.ndarray) -> Iterator[tuple[Any, Array]]:
         """Inputs and targets of some rows, a part at a time."""
         for start in range(0, index.size, CHUNK):
             batch = rows.batch(index[start : start + CHUNK])
-            yield batch.counts if batch.dense is None else batch.dense, self.target(batch)
+            yield batch.rows, self.target(batch)
 
     def measure(self, watched: Any, before: dict[str, Array], held_out: Any) -> dict[str, Any]:
         """One entry of the history.

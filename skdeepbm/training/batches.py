@@ -26,9 +26,13 @@ class Batch:
         return None if self.counts is None else self.counts.csr
 
     @property
+    def rows(self) -> Any:
+        """The rows themselves: a dense array, or counts that are sparse."""
+        return self.counts if self.dense is None else self.dense
+
+    @property
     def n_rows(self) -> int:
-        rows: Any = self.counts if self.dense is None else self.dense
-        return int(rows.shape[0])
+        return int(self.rows.shape[0])
 
 
 class Rows:

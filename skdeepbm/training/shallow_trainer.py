@@ -137,7 +137,7 @@ class ShallowTrainer(BackpropTrainer):
 
     def inputs(self, batch: Batch) -> Any:
         """What a step shows the encoder of a batch."""
-        settings, clean = self.settings, batch.counts if batch.dense is None else batch.dense
+        settings, clean = self.settings, batch.rows
         if settings.corruption is None:
             return clean
         corrupt = CORRUPTIONS[settings.corruption]

@@ -201,7 +201,7 @@ class SolverTrainer(BackpropTrainer):
         loss, gradient = 0.0, np.zeros_like(theta)
         parts = dict(zip(arrays, _parts(gradient, arrays), strict=True))
         for batch, noise in batches:
-            flow.forward(batch.counts if batch.dense is None else batch.dense, noise)
+            flow.forward(batch.rows, noise)
             loss += flow.penalty() * batch.n_rows / n_rows
             target = self.target(batch, flow.buffers(batch.n_rows).target)
             density = backend.to_host(flow.log_density(target))

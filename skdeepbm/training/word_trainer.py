@@ -226,7 +226,7 @@ def inferred(
 
 def documents(backend: Any, batch: Batch) -> tuple[Any, np.ndarray]:
     """Counts of the documents that have words, and their lengths on the host."""
-    counts = batch.counts if batch.dense is None else batch.dense
+    counts = batch.rows
     n_words = backend.to_host(backend.row_sums(counts)).astype(np.float64)
     kept = np.flatnonzero(n_words > 0)
     if kept.size < n_words.size:
