@@ -2,9 +2,13 @@
 
 With the words summed out, a hidden state h of a document of D words has the weight ``exp(D f(h))``
 (see ``models.replicated_softmax``): D is an inverse temperature, and a model of documents of many
-lengths is a ladder already. Chains of neighbouring lengths D < D' exchange their hidden states
-with the Metropolis probability ``min(1, exp((D' - D) (f(h) - f(h'))))``. Short documents move
-freely, so that long ones, which alone would stay where they are, visit all modes.
+lengths is a ladder already. Chains of lengths D < D' exchange their hidden states with the
+Metropolis probability ``min(1, exp((D' - D) (f(h) - f(h'))))``. Short documents move freely, so that
+long ones, which alone would stay where they are, visit all modes.
+
+Exchanges leave every ``f(h)`` as it is. Many of them cost next to nothing beside the draws, and a
+state has a hundred chains to pass on its way from the shortest documents to the longest; so chains
+are paired at distances of 1, 2, 4 and so on, as far as the ladder goes.
 """
 
 from __future__ import annotations
@@ -15,8 +19,24 @@ import numpy as np
 
 from skdeepbm.backends import Array, Stream
 
-# rounds of exchanges in a step: they cost next to nothing beside the draws
+# rounds of exchanges in a step, each at all distances
 _ROUNDS = 2
+
+
+def pairs(n_chains: int) -> list[tuple[np.ndarray, int]]:
+    """What a round of exchanges offers: places of the shorter documents, and how far on others are.
+
+    Each chain is in at most one pair of an entry, and every pair of neighbours in one of them.
+    """
+    found, distance = [], 1
+    while distance < n_chains:
+        place = np.arange(n_chains - distance)
+        for parity in (0, 1):
+            short = place[place // distance % 2 == parity]
+            if short.size:
+                found.append((short, distance))
+        distance *= 2
+    return found
 
 
 class LengthTempering:
@@ -44,6 +64,7 @@ class LengthTempering:
         self.model, self.h, self.exchanges = model, h, exchanges
         self.order = np.arange(int(h.shape[0]))
         self.n_swaps = self.n_offers = 0
+        self._pairs = pairs(self.order.size) * _ROUNDS
         self._p = model.backend.empty((self.order.size, model.visible.size), h.dtype)
 
     def step(self, n_words: np.ndarray, stream: Stream) -> tuple[Any, np.ndarray, Array]:
@@ -65,11 +86,11 @@ class LengthTempering:
         """
         backend = self.model.backend
         p, log_mass = self._words()
-        if self.exchanges:
+        if self.exchanges and self._pairs:
             f = backend.to_host(log_mass).astype(np.float64)
-            for _ in range(_ROUNDS):
-                u = backend.to_host(backend.uniform((self.order.size,), stream, np.float64))
-                self._exchange(n_words, f, u)
+            shape = (len(self._pairs), self.order.size)
+            u = backend.to_host(backend.uniform(shape, stream, np.float64))
+            self._exchange(n_words, f, np.log1p(-u))
         lengths = np.empty_like(n_words)
         lengths[self.order] = n_words
         v = backend.multinomial(lengths, p, stream)
@@ -85,14 +106,13 @@ class LengthTempering:
         self.h = self.model.backend.bernoulli(h_mean, stream)
         return h_mean
 
-    def _exchange(self, n_words: np.ndarray, f: np.ndarray, u: np.ndarray) -> None:
-        """Offer neighbours each other's states: first the pairs from 0, then those from 1."""
+    def _exchange(self, n_words: np.ndarray, f: np.ndarray, log_u: np.ndarray) -> None:
+        """Offer pairs of chains each other's states; a row of ``log_u`` for each set of pairs."""
         order = self.order
-        for first in (0, 1):
-            short = np.arange(first, order.size - 1, 2)
-            one, other = order[short], order[short + 1]
-            gain = (n_words[short + 1] - n_words[short]) * (f[one] - f[other])
-            swap = np.log1p(-u[short]) < gain
-            order[short[swap]], order[short[swap] + 1] = other[swap], one[swap]
+        for (short, distance), bound in zip(self._pairs, log_u, strict=True):
+            long = short + distance
+            one, other = order[short], order[long]
+            swap = bound[short] < (n_words[long] - n_words[short]) * (f[one] - f[other])
+            order[short[swap]], order[long[swap]] = other[swap], one[swap]
             self.n_offers += short.size
             self.n_swaps += int(np.count_nonzero(swap))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skdeepbm.sampling.length_tempering import LengthTempering
+from skdeepbm.sampling.length_tempering import LengthTempering, pairs
 from skdeepbm.sampling.words import word_chain
 
 LENGTHS = [1, 2, 4, 7]
@@ -125,7 +125,7 @@ def test_every_length_is_stationary(compiled, ref, rng):
         swaps += chains.n_swaps
         moved += not np.array_equal(order, np.arange(4))
     # exchanges were there to do harm
-    assert 0.2 < swaps / (n * 2 * 2 * 3) < 0.9
+    assert 0.2 < swaps / (n * 2 * 2 * 5) < 0.9
     assert moved > 0.5 * n
     for i, length in enumerate(LENGTHS):
         v, h_mean, h = (np.array([rows[k][i] for rows in seen]) for k in range(3))
@@ -160,7 +160,8 @@ def test_lengths_of_rows(backend, ref, rng):
         np.testing.assert_array_equal(of_rows[chains.order], lengths)
         np.testing.assert_allclose(backend.to_host(h_mean), tiny.hidden_mean(v), rtol=1e-10)
         seen.add(tuple(of_rows))
-    assert chains.n_offers == 30 * 2 * 3
+    # of four chains: three neighbours, two pairs at a distance of two
+    assert chains.n_offers == 30 * 2 * 5
     assert 0 < chains.n_swaps < chains.n_offers
     assert len(seen) > 5
 
@@ -214,7 +215,8 @@ def test_probability_of_one_exchange(plain, ref, pair):
     swaps = 0
     for u in (np.arange(1000) + 0.5) / 1000:
         chains.order = np.arange(2)
-        chains._exchange(n_words, f[list(pair)], np.array([u, 0.5]))
+        chains._pairs = pairs(2)
+        chains._exchange(n_words, f[list(pair)], np.log1p(-np.array([[u, 0.5]])))
         swaps += chains.order[0] == 1
     assert chains.n_swaps == swaps
     assert swaps / 1000 == pytest.approx(min(1, ratio), abs=1e-3)
@@ -223,9 +225,22 @@ def test_probability_of_one_exchange(plain, ref, pair):
 def test_equal_lengths_always_exchange(backend, ref, rng):
     chains = _ladder(_model(ref), backend, [3, 3, 3], rng)
     chains.step(np.array([3, 3, 3]), _stream(backend))
-    assert chains.n_swaps == chains.n_offers == 4
-    # one round carries the first state to the end
-    np.testing.assert_array_equal(chains.order, [2, 0, 1])
+    assert chains.n_swaps == chains.n_offers == 6
+    chains._pairs = pairs(3)
+    chains._exchange(np.array([3, 3, 3]), np.zeros(3), np.full((3, 3), -0.1))
+    # one round: neighbours carry the first state to the end, and the last pair back again
+    np.testing.assert_array_equal(chains.order, [0, 2, 1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 120])
+def test_pairs(n):
+    """At distances of all powers of two, each pair once, no chain twice at the same time."""
+    found = set()
+    for short, distance in pairs(n):
+        assert np.unique([short, short + distance]).size == 2 * short.size
+        found |= {(int(i), int(i) + distance) for i in short}
+    assert sum(short.size for short, _ in pairs(n)) == len(found)
+    assert found == {(i, i + 2**k) for k in range(8) for i in range(n - 2**k)}
 
 
 def test_crosses_between_modes(compiled, ref):

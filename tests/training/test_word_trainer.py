@@ -467,7 +467,8 @@ def test_tempered_chains(backend, ref, step, monkeypatch):
         np.testing.assert_array_equal(state.memory["order"], chains.order)
         moved += not np.array_equal(chains.order, np.arange(5))
     assert ladders == [[1, 2, 4, 8, 20]] * 20
-    assert chains.n_offers == 20 * 2 * 4
+    # of five chains: four neighbours, three pairs at a distance of two, one of four
+    assert chains.n_offers == 20 * 2 * 8
     assert chains.n_swaps > 0
     assert moved > 5
 
