@@ -197,7 +197,8 @@ class DBMTrainer(Trainer):
         """Move weights, biases and offsets, from the top down."""
         dbm, settings, backend, rows = self.dbm, self.settings, self.backend, self.rows
         gain, update = self.optimizer.gain(rate), self.optimizer.update
-        corrections = backend.zeros((self.biases.shape[0],), dbm.dtype)
+        # of biases: what is added to their gradient, and what makes up for steps of the weights
+        corrections, made_up = (backend.zeros(self.biases.shape, dbm.dtype) for _ in range(2))
         correction = rows.split(corrections)
         for i in reversed(range(dbm.depth)):
             below, above = views[i], views[i + 1]
@@ -219,22 +220,35 @@ class DBMTrainer(Trainer):
                 backend.store(inputs, below.outer[-1, :])
                 backend.store(penalty, above.outer[-1, :])
             step = rows.gradient(i, below, above)
+            weights, before = dbm.weights[i], None
             if self.offset is not None:
-                # the offsets enter the biases of the uncentred parameters
-                coupled = dbm.layers[i].couple(self.offset[i])
-                moved = backend.both_products(step, self.offset[i + 1], coupled)
-                correction[i] -= moved[0]
-                correction[i + 1] -= moved[1]
-            weights = dbm.weights[i]
+                if self.optimizer.is_proportional:
+                    self._make_up(i, corrections, step)
+                else:
+                    before = self.copy(weights)
             if settings.norm_cost:
                 step += norm_gradient(weights, gain * settings.norm_cost, backend)
             update(f"weights {i}", weights, step, rate, momentum, settings.weight_decay)
+            if before is not None:
+                self._make_up(i, made_up, weights - before)
             if settings.max_norm is not None:
                 constrain_norm(Layer(weights, dbm.layers[i + 1]), settings.max_norm)
         corrections += gain * rows.differences
         update("biases", self.biases, corrections, rate, momentum)
+        self.biases += made_up
         if self.offsets is not None:
             backend.follow(self.offsets, rows.data_means, settings.centring_rate)
+
+    def _make_up(self, index: int, biases: Array, weights: Array) -> None:
+        """Take from biases what weights ``index``, or a step of theirs, add at the offsets.
+
+        As in an RBM (``RBMTrainer``), also where the optimiser has the centred parameters.
+        """
+        parts = self.rows.split(biases)
+        below = self.dbm.layers[index].couple(self.offset[index])
+        moved = self.backend.both_products(weights, self.offset[index + 1], below)
+        parts[index] -= moved[0]
+        parts[index + 1] -= moved[1]
 
     def _penalty(self, index: int) -> Array:
         """Gradient of the sparsity penalty by the inputs of hidden layer ``index`` (from 0)."""

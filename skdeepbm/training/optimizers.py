@@ -14,6 +14,9 @@ class Optimizer(ABC):
     """Ascent on several named parameters, in place, with state of its own for each."""
 
     slots: ClassVar[tuple[str, ...]]
+    #: whether steps are in proportion to gradients, so that gradients of linearly changed parameters
+    #: make the same steps
+    is_proportional: ClassVar[bool] = True
 
     def __init__(self, backend: Backend, state: dict[str, Any] | None = None) -> None:
         self.backend = backend
@@ -97,6 +100,7 @@ class Adam(Optimizer):
     """Adam (Kingma & Ba 2015, algorithm 1) with ``beta1 = momentum``, ``beta2 = 0.999``."""
 
     slots = ("first moment", "second moment")
+    is_proportional = False
     beta2: ClassVar[float] = 0.999
     epsilon: ClassVar[float] = 1e-8
 

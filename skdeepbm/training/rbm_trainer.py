@@ -181,24 +181,38 @@ class RBMTrainer(Trainer):
         visible_step, hidden_step = contrast.split(steps)
         if penalty is not None:
             hidden_step += gain * penalty
+        before, told = None, steps
         if self.offset is not None:
-            # the offsets enter the biases of the uncentred parameters
-            mu, lam = self.offset
-            moved = backend.both_products(gradient, lam, rbm.visible.couple(mu))
-            visible_step -= rbm.shares[0] * moved[0]
-            hidden_step -= rbm.shares[1] * moved[1]
+            if not self.optimizer.is_proportional:
+                before, told = self.copy(rbm.weights), self.copy(steps)
+            self._make_up(told, gradient)
         if settings.l1_penalty:
             gradient -= gain * settings.l1_penalty * backend.xp.sign(rbm.weights)
         if settings.norm_cost:
             gradient += norm_gradient(rbm.weights, gain * settings.norm_cost, backend)
-        self.negative.learn(gradient, steps, gain)
+        self.negative.learn(gradient, told, gain)
         update = self.optimizer.update
         update("weights", rbm.weights, gradient, rate, momentum, settings.weight_decay)
         update("biases", self.biases, steps, rate, momentum)
+        if before is not None:
+            self._make_up(self.biases, rbm.weights - before)
         if settings.max_norm is not None:
             constrain_norm(rbm, settings.max_norm)
         if self.offsets is not None:
             backend.follow(self.offsets, contrast.data_means, settings.centring_rate)
+
+    def _make_up(self, biases: Array, weights: Array) -> None:
+        """Take from biases, in place, what weights add at the offsets; of either, or their steps.
+
+        Where an optimiser's steps are not in proportion to gradients it has the centred parameters,
+        and biases make up for how the weights have moved: else steps would depend on whether a
+        feature is coded as x or 1 - x.
+        """
+        rbm = self.rbm
+        mu, lam = self.offset
+        moved = self.backend.both_products(weights, lam, rbm.visible.couple(mu))
+        for bias, share, part in zip(self.contrast.split(biases), rbm.shares, moved, strict=True):
+            bias -= share * part
 
     def parameters(self) -> dict[str, Array]:
         rbm = self.rbm

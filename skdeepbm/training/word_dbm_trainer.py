@@ -240,21 +240,39 @@ class WordDBMTrainer(Trainer):
         if self.mu is not None:
             # what hidden units see of a document is v - D mu
             weights[0] -= self.backend.xp.expand_dims(self.mu, axis=1) * words[2]
-            biases[1] = biases[1] - self.mu @ weights[0]
-            for i, step in enumerate(weights):
-                if i:
-                    biases[i + 1] = biases[i + 1] - self._offset(i) @ step
-                shift = step @ self._offset(i + 1)
-                biases[i] = biases[i] - (shift / settings.mean_n_words if i == 1 else shift)
+            if self.optimizer.is_proportional:
+                self._make_up(biases, weights)
+        before = self._weights_before()
         update = self.optimizer.update
         for i, (array, step) in enumerate(zip(dbm.weights, weights, strict=True)):
             if settings.norm_cost:
                 step += norm_gradient(array, gain * settings.norm_cost, self.backend)
             update(f"weights {i}", array, step, rate, momentum, settings.weight_decay)
-            if settings.max_norm is not None:
-                constrain_norm(Layer(array, dbm.layers[i + 1]), settings.max_norm)
         for i, (array, step) in enumerate(zip(self._biases(), biases, strict=True)):
             update(f"bias {i}", array, step, rate, momentum)
+        if before:
+            moved = [new - old for new, old in zip(dbm.weights, before, strict=True)]
+            self._make_up(self._biases(), moved)
+        if settings.max_norm is not None:
+            for array, units in zip(dbm.weights, dbm.layers[1:], strict=True):
+                constrain_norm(Layer(array, units), settings.max_norm)
+
+    def _weights_before(self) -> list[Array]:
+        """Copies of the weights, if biases are to make up for how they have moved."""
+        if self.mu is None or self.optimizer.is_proportional:
+            return []
+        return [self.copy(weights) for weights in self.dbm.weights]
+
+    def _make_up(self, biases: list[Array], weights: list[Array]) -> None:
+        """Take from biases, in place, what weights add at the offsets; of either, or their steps.
+
+        The last line of the energy in the module's documentation, multiplied out.
+        """
+        for i, step in enumerate(weights):
+            below = self.mu if i == 0 else self._offset(i)
+            biases[i + 1] -= below @ step
+            shift = step @ self._offset(i + 1)
+            biases[i] -= shift / self.settings.mean_n_words if i == 1 else shift
 
 
 def _shares(n_words: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ def _trained(tiny, backend, make_trainer, take_step, given_phase, parameters, fl
 
 
 @pytest.mark.parametrize("hidden", ["bernoulli", "gaussian", "relu"])
-@pytest.mark.parametrize("optimizer", ["sgd", "nesterov"])
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
 def test_invariant_to_flipped_bits(
     backend, ref, make_trainer, take_step, given_phase, parameters, hidden, optimizer
 ):

@@ -314,7 +314,8 @@ def _flipped_model(tiny, index):
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize("centring", [False, True])
-def test_invariant_to_flipped_bits(backend, ref, take_step, parameters, centring, index):
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_invariant_to_flipped_bits(backend, ref, take_step, parameters, optimizer, centring, index):
     """Layer by layer; without centring the trajectories part."""
     tiny = ref.make_dbm((3, 2, 2), std=0.5)
     ends = []
@@ -326,6 +327,7 @@ def test_invariant_to_flipped_bits(backend, ref, take_step, parameters, centring
             backend,
             state=TrainingState(offsets=np.concatenate(offsets)),
             centring=centring,
+            optimizer=optimizer,
             learning_rate=0.2,
             momentum=0.5,
             centring_rate=0.2,

@@ -181,8 +181,46 @@ def test_step_by_hand(backend, ref, step, monkeypatch, sizes, algorithm, form):
         tiny = tiny.with_parameters(**now)
 
 
+def test_adam_has_the_centred_parameters(backend, ref, step, monkeypatch):
+    """Biases make up for steps of the weights, whose first ones have the size of the rate."""
+    sizes = (3, 2, 3, 2)
+    tiny, v = ref.make_word_dbm(sizes), ref.some_documents(3, LENGTHS)
+    rng = np.random.default_rng(0)
+    offsets = [rng.uniform(0.1, 0.9, n) for n in sizes[1:]]
+    state = TrainingState(base_bias=BASE, offsets=np.concatenate(offsets))
+    options = {"optimizer": "adam", "learning_rate": 0.1, "momentum": 0.9, "max_norm": 100.0}
+    trainer = _make(tiny, backend, centring=True, state=state, **options)
+    seen, run = [], trainer.negative.run
+
+    def watched(*arguments):
+        seen.append(run(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(trainer.negative, "run", watched)
+    q = word_means(tiny.dbm(backend), backend.asarray(v), 1e-13, 2000)
+    x = [v, *(np.array(backend.to_host(m)) for m in q)]
+    change = step(trainer, v)
+    h = np.array(backend.to_host(seen[0].h_mean))
+    y = [ref.host_counts(backend, seen[0].v), *(h[:, i] for i in trainer.dbm.hidden_slices)]
+    both = []
+    for rows in (x, y):
+        w = rows[0].sum(axis=1) ** -0.5
+        both.append(_statistics(rows, w / w.sum()))
+    direction = {k: both[0][k] - both[1][k] for k in both[0]}
+    none = {f"{name} {i}": 0.0 for name in ("weights", "bias") for i in range(4)}
+    centred = _centred(direction, none, offsets)
+    expected = _made_up({k: 0.1 * np.sign(g) for k, g in centred.items()}, offsets)
+    for name, array in change.items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-5, atol=1e-7, err_msg=name)
+
+
 def _by_hand(direction, extra, offsets, d=2.5):
     """The centred step with penalties, whose inputs above the words are centred already."""
+    return _made_up(_centred(direction, extra, offsets, d), offsets, d)
+
+
+def _centred(direction, extra, offsets, d=2.5):
+    """The gradient of the centred parameters."""
     mu, depth = [BASE_SHARES, *offsets], len(offsets)
     moved = {}
     g = direction
@@ -204,6 +242,12 @@ def _by_hand(direction, extra, offsets, d=2.5):
     moved["bias 1"] = (g["bias 1"] + extra["bias 1"]) / d
     for i in range(2, depth + 1):
         moved[f"bias {i}"] = g[f"bias {i}"] + extra[f"bias {i}"]
+    return moved
+
+
+def _made_up(steps, offsets, d=2.5):
+    """Steps of the parameters for steps of the centred ones."""
+    mu, depth, moved = [BASE_SHARES, *offsets], len(offsets), dict(steps)
     for i in range(depth):
         w = moved[f"weights {i}"]
         moved[f"bias {i + 1}"] = moved[f"bias {i + 1}"] - mu[i] @ w
