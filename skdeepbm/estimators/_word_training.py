@@ -27,6 +27,8 @@ from skdeepbm.training import Rows, TrainingSettings, WordTrainer
 from skdeepbm.training.optimizers import usable_state
 
 _ADAM_RATE = 0.003
+# words of a document up to which that is right: in longer ones, what steps of weights do adds up
+_SHORT = 100.0
 
 #: a model of visible words, with or without hidden ones
 DocumentModel = ReplicatedSoftmax | OverReplicatedSoftmax
@@ -164,9 +166,13 @@ class WordTrainingMixin(TrainingMixin):
     def _learning_rate(self, is_step: bool) -> Any:
         if not isinstance(self.learning_rate, str):
             return self.learning_rate
-        rate = _ADAM_RATE if self.optimizer == "adam" else 10.0 * _ADAM_RATE
-        # what a step of the hidden biases does to an energy grows with the number of all words
         n_words = getattr(self, "mean_n_words_", 0.0)
+        if self.optimizer == "adam":
+            rate = _ADAM_RATE * min(1.0, (_SHORT / max(n_words, 1.0)) ** 0.5)
+        else:
+            # the weights of documents in the gradient see to their lengths
+            rate = 10.0 * _ADAM_RATE
+        # what a step of the hidden biases does to an energy grows with the number of all words
         if self.n_hidden_words and n_words:
             rate *= n_words / (n_words + self.n_hidden_words)
         # single steps are not averaged

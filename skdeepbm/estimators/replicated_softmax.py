@@ -52,8 +52,9 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         pretraining of [2]_: ``[0] * 20 + [2]`` pretrains for 20 epochs.
 
     learning_rate : "auto", float, sequence or callable, default="auto"
-        Step size of the ascent. ``"auto"`` is 0.003 with ``optimizer="adam"`` and 10 times that
-        with the others, times the share of visible words among all where some are hidden;
+        Step size of the ascent. ``"auto"`` is 0.003 with ``optimizer="adam"``, times
+        ``(100 / n) ** 0.5`` where documents have more than 100 words on average, and 0.03 with the
+        others, times the share of visible words among all where some are hidden;
         `partial_fit`, which cannot average, takes a third of it. A sequence gives one value per
         epoch, a callable is called with the epoch, counted from 0; see :mod:`skdeepbm.schedules`.
 
@@ -87,7 +88,7 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         Documents per mini-batch. ``"auto"`` is a hundredth of the documents, but at least 10 and at
         most 100, so that an epoch has 100 updates and more.
 
-    n_iter : int, default=40
+    n_iter : int, default=80
         Epochs: passes over the data. With 0, `fit` only sets the starting parameters.
 
     averaging : float, default=0.75
@@ -263,7 +264,7 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         sparsity_decay: float = 0.9,
         length_power: float = 0.5,
         batch_size: Any = "auto",
-        n_iter: int = 40,
+        n_iter: int = 80,
         averaging: float = 0.75,
         algorithm: str = "pt",
         n_gibbs_steps: Any = 1,

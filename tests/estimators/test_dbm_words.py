@@ -179,7 +179,7 @@ def test_templates(counts, rbm):
     model = made(4, 3, rbm=rbm, n_iter=0).fit(counts[:30])
     words, top = model.rbms_
     given = rbm if isinstance(rbm, list) else [rbm, rbm]
-    assert words.n_iter == (2 if isinstance(given[0], ReplicatedSoftmax) else 40)
+    assert words.n_iter == (2 if isinstance(given[0], ReplicatedSoftmax) else 80)
     assert top.n_iter == (2 if isinstance(given[1], RBMTransformer) else RBMTransformer().n_iter)
 
 
