@@ -21,6 +21,9 @@ SIZES = (500, 1000)
 FEW_SIZES = (500, 500)
 PUBLISHED = 0.95
 LABELS = (100, 1000, 10_000)
+#: epochs of backpropagation, dropout of hidden units and of inputs: half of the hidden units, as
+#: Hinton et al. (2012) fine-tune this machine, and fewer
+FINE = ((100, 0.5, 0.2), (100, 0.3, 0.2))
 
 
 def pretrained(
@@ -42,7 +45,7 @@ def pretrained(
 def run(quick: bool = False) -> list[dict[str, Any]]:
     """Test error of 784-500-1000 before and after backpropagation."""
     X, y, X_test, y_test = mnist()
-    n_greedy, n_joint, n_fine = (1, 1, 1) if quick else (20, 10, 60)
+    n_greedy, n_joint = (1, 1) if quick else (20, 10)
     if quick:
         X, y, X_test, y_test = X[:2000], y[:2000], X_test[:1000], y_test[:1000]
     y = y.astype(int)
@@ -68,20 +71,25 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
         }
     ]
     print(rows[-1], flush=True)
-    settings = Backprop(n_iter=n_fine, batch_size=100, dropout=0.3, input_dropout=0.2)
-    tuned = copy.deepcopy(machine)
-    tuned.set_params(finetuning=settings, inference="network", warm_start=True)
-    begin = time.perf_counter()
-    tuned.fit(X, y)
-    rows.append(
-        {
-            "model": f"the network of it, {n_fine} epochs of backpropagation, dropout 0.3 "
-            "(inputs 0.2)",
-            "published": PUBLISHED,
-            "error": error(tuned, X_test, y_test),
-            "seconds": time.perf_counter() - begin,
-        }
-    )
+    for n_fine, dropout, input_dropout in FINE:
+        n_fine = 1 if quick else n_fine
+        settings = Backprop(
+            n_iter=n_fine, batch_size=100, dropout=dropout, input_dropout=input_dropout
+        )
+        tuned = copy.deepcopy(machine)
+        tuned.set_params(finetuning=settings, inference="network", warm_start=True)
+        begin = time.perf_counter()
+        tuned.fit(X, y)
+        rows.append(
+            {
+                "model": f"the network of it, {n_fine} epochs of backpropagation, "
+                f"dropout {dropout} (inputs {input_dropout})",
+                "published": PUBLISHED,
+                "error": error(tuned, X_test, y_test),
+                "seconds": time.perf_counter() - begin,
+            }
+        )
+        print(rows[-1], flush=True)
     return rows
 
 
