@@ -21,6 +21,8 @@ SIZES = (500, 1000)
 FEW_SIZES = (500, 500)
 PUBLISHED = 0.95
 LABELS = (100, 1000, 10_000)
+#: of a re-implementation of Salakhutdinov's machine, by number of labels
+PUBLISHED_FEW = {100: 83.79, 1000: 93.54, 10_000: 97.11}
 #: epochs of backpropagation, dropout of hidden units and of inputs: half of the hidden units, as
 #: Hinton et al. (2012) fine-tune this machine, and fewer
 FINE = ((100, 0.5, 0.2), (100, 0.3, 0.2))
@@ -154,11 +156,14 @@ def form_few_labels(found: list[dict[str, Any]]) -> str:
                 f"{scores[:, 0].mean():.2f}",
                 f"{scores[:, 1].mean():.2f}",
                 f"{gain.mean():.2f} +- {spread:.2f}",
+                f"{PUBLISHED_FEW[r['labels']]:.2f}",
             ]
         )
-    head = ["labels", "DBM", "DBN", "margin +- s.e."]
+    head = ["labels", "DBM", "DBN", "margin +- s.e.", "published, DBM"]
     return (
         "MNIST, test accuracy in %, 500-500 units, trained on all 60,000 rows (100 of them with "
         "labels), then backpropagation on the labelled rows, with the same settings for both; "
-        f"mean over {len(found[0]['scores'])} seeds.\n\n" + table(head, rows)
+        f"mean over {len(found[0]['scores'])} seeds. The machine is trained for 30 epochs from "
+        "small random weights, on pixels that are drawn anew in every epoch; the net's layers for "
+        "10 each. Published: a machine of a re-implementation.\n\n" + table(head, rows)
     )
