@@ -164,7 +164,9 @@ class ClassificationRBM(ClassifierMixin, LabelGenerationMixin, PartitionMixin, L
         Rate at which the offsets follow the means of the batches.
 
     optimizer : {"sgd", "nesterov", "adam"}, default="sgd"
-        Rule of the ascent: with classical or Nesterov's momentum, or Adam.
+        Rule of the ascent: with classical or Nesterov's momentum, or Adam. With `centring`, Adam
+        has the centred parameters: biases compensate for every step of the weights, that of weight
+        decay included.
 
     shuffle : bool, default=True
         Whether the rows are visited in a new random order in every epoch.

@@ -124,7 +124,9 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         `learning_rate`.
 
     optimizer : {"sgd", "nesterov", "adam"}, default="sgd"
-        Rule of the ascent: with classical or Nesterov's momentum, or Adam.
+        Rule of the ascent: with classical or Nesterov's momentum, or Adam. With `centring`, Adam
+        has the centred parameters: biases compensate for every step of the weights, that of weight
+        decay included.
 
     batch_size : int, default=50
         Rows per mini-batch.

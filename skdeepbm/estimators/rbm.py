@@ -148,7 +148,9 @@ class RBMTransformer(LikelihoodMixin, GenerativeMixin, RBMTrainingMixin):
         Rate at which the offsets follow the means of the batches.
 
     optimizer : {"sgd", "nesterov", "adam"}, default="sgd"
-        Rule of the ascent: with classical or Nesterov's momentum, or Adam.
+        Rule of the ascent: with classical or Nesterov's momentum, or Adam. With `centring`, Adam
+        has the centred parameters: biases compensate for every step of the weights, that of weight
+        decay included.
 
     variance_rate : float, default=0.1
         Learning rate of the variances of Gaussian visible units, as a fraction of

@@ -52,11 +52,11 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         pretraining of [2]_: ``[0] * 20 + [2]`` pretrains for 20 epochs.
 
     learning_rate : "auto", float, sequence or callable, default="auto"
-        Step size of the ascent. ``"auto"`` is 0.003 with ``optimizer="adam"``, times
-        ``(100 / n) ** 0.5`` where documents have more than 100 words on average, and 0.03 with the
-        others, times the share of visible words among all where some are hidden;
-        `partial_fit`, which cannot average, takes a third of it. A sequence gives one value per
-        epoch, a callable is called with the epoch, counted from 0; see :mod:`skdeepbm.schedules`.
+        Step size of the ascent. ``"auto"`` is 0.03, and 0.003 with ``optimizer="adam"``; Adam's is
+        multiplied by ``(100 / n) ** 0.5`` where documents have n > 100 words on average. Where some
+        words are hidden, it is multiplied by the share of the visible ones. `partial_fit`, which
+        cannot average, takes a third. A sequence gives one value per epoch, a callable is called
+        with the epoch, counted from 0; see :mod:`skdeepbm.schedules`.
 
     momentum : float, sequence or callable, default=0.9
         Share of the last step that is kept; `beta1` of Adam.
@@ -118,7 +118,9 @@ class ReplicatedSoftmax(WordLikelihoodMixin, WordGenerationMixin, WordTrainingMi
         Rate at which the offsets of the topics follow the means of the batches.
 
     optimizer : {"adam", "sgd", "nesterov"}, default="adam"
-        Rule of the ascent. Adam gives rare words steps as large as those of frequent ones.
+        Rule of the ascent. Adam gives rare words steps as large as those of frequent ones. With
+        `centring`, Adam has the centred parameters: biases compensate for every step of the
+        weights, that of weight decay included.
 
     shuffle : bool, default=True
         Whether documents are visited in a new random order in every epoch.

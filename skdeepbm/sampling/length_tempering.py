@@ -3,12 +3,12 @@
 With the words summed out, a hidden state h of a document of D words has the weight ``exp(D f(h))``
 (see ``models.replicated_softmax``): D is an inverse temperature, and a model of documents of many
 lengths is a ladder already. Chains of lengths D < D' exchange their hidden states with the
-Metropolis probability ``min(1, exp((D' - D) (f(h) - f(h'))))``. Short documents move freely, so that
-long ones, which alone would stay where they are, visit all modes.
+Metropolis probability ``min(1, exp((D' - D) (f(h) - f(h'))))``. Short documents move freely, so
+that long ones, which alone would stay where they are, visit all modes.
 
-Exchanges leave every ``f(h)`` as it is. Many of them cost next to nothing beside the draws, and a
-state has a hundred chains to pass on its way from the shortest documents to the longest; so chains
-are paired at distances of 1, 2, 4 and so on, as far as the ladder goes.
+Exchanges leave every ``f(h)`` as it is, so that many of them cost less than the draws that follow.
+A state has a hundred chains to pass on its way from the shortest documents to the longest; so
+chains are paired at distances of 1, 2, 4 and so on, as far as the ladder goes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from skdeepbm.backends import Array, Stream
 _ROUNDS = 2
 
 
-def pairs(n_chains: int) -> list[tuple[np.ndarray, int]]:
-    """What a round of exchanges offers: places of the shorter documents, and how far on others are.
+def exchange_pairs(n_chains: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Places of the shorter and the longer documents of all pairs of a round of exchanges.
 
-    Each chain is in at most one pair of an entry, and every pair of neighbours in one of them.
+    No chain is in two pairs of an entry; pairs at all distances that are powers of two are there.
     """
     found, distance = [], 1
     while distance < n_chains:
@@ -34,7 +34,7 @@ def pairs(n_chains: int) -> list[tuple[np.ndarray, int]]:
         for parity in (0, 1):
             short = place[place // distance % 2 == parity]
             if short.size:
-                found.append((short, distance))
+                found.append((short, short + distance))
         distance *= 2
     return found
 
@@ -64,7 +64,7 @@ class LengthTempering:
         self.model, self.h, self.exchanges = model, h, exchanges
         self.order = np.arange(int(h.shape[0]))
         self.n_swaps = self.n_offers = 0
-        self._pairs = pairs(self.order.size) * _ROUNDS
+        self._pairs = exchange_pairs(self.order.size) * _ROUNDS
         self._p = model.backend.empty((self.order.size, model.visible.size), h.dtype)
 
     def step(self, n_words: np.ndarray, stream: Stream) -> tuple[Any, np.ndarray, Array]:
@@ -109,8 +109,7 @@ class LengthTempering:
     def _exchange(self, n_words: np.ndarray, f: np.ndarray, log_u: np.ndarray) -> None:
         """Offer pairs of chains each other's states; a row of ``log_u`` for each set of pairs."""
         order = self.order
-        for (short, distance), bound in zip(self._pairs, log_u, strict=True):
-            long = short + distance
+        for (short, long), bound in zip(self._pairs, log_u, strict=True):
             one, other = order[short], order[long]
             swap = bound[short] < (n_words[long] - n_words[short]) * (f[one] - f[other])
             order[short[swap]], order[long[swap]] = other[swap], one[swap]

@@ -197,8 +197,7 @@ class DBMTrainer(Trainer):
         """Move weights, biases and offsets, from the top down."""
         dbm, settings, backend, rows = self.dbm, self.settings, self.backend, self.rows
         gain, update = self.optimizer.gain(rate), self.optimizer.update
-        # of biases: what is added to their gradient, and what makes up for steps of the weights
-        corrections, made_up = (backend.zeros(self.biases.shape, dbm.dtype) for _ in range(2))
+        corrections = backend.zeros(self.biases.shape, dbm.dtype)
         correction = rows.split(corrections)
         for i in reversed(range(dbm.depth)):
             below, above = views[i], views[i + 1]
@@ -222,28 +221,28 @@ class DBMTrainer(Trainer):
             step = rows.gradient(i, below, above)
             weights, before = dbm.weights[i], None
             if self.offset is not None:
-                if self.optimizer.is_proportional:
-                    self._make_up(i, corrections, step)
+                if self.optimizer.is_linear:
+                    self._compensate(i, corrections, step)
                 else:
                     before = self.copy(weights)
             if settings.norm_cost:
                 step += norm_gradient(weights, gain * settings.norm_cost, backend)
             update(f"weights {i}", weights, step, rate, momentum, settings.weight_decay)
-            if before is not None:
-                self._make_up(i, made_up, weights - before)
             if settings.max_norm is not None:
                 constrain_norm(Layer(weights, dbm.layers[i + 1]), settings.max_norm)
+            if before is not None:
+                self._compensate(i, self.biases, weights - before)
         corrections += gain * rows.differences
         update("biases", self.biases, corrections, rate, momentum)
-        self.biases += made_up
         if self.offsets is not None:
             backend.follow(self.offsets, rows.data_means, settings.centring_rate)
 
-    def _make_up(self, index: int, biases: Array, weights: Array) -> None:
-        """Take from biases what weights ``index``, or a step of theirs, add at the offsets.
+    def _compensate(self, index: int, biases: Array, weights: Array) -> None:
+        """Take from biases, in place, what weights ``index``, or a step, add at the offsets.
 
-        As in an RBM (``RBMTrainer``), also where the optimiser has the centred parameters.
+        As in an RBM: an optimiser that is not linear has the centred parameters.
         """
+        assert self.offset is not None
         parts = self.rows.split(biases)
         below = self.dbm.layers[index].couple(self.offset[index])
         moved = self.backend.both_products(weights, self.offset[index + 1], below)

@@ -14,9 +14,9 @@ class Optimizer(ABC):
     """Ascent on several named parameters, in place, with state of its own for each."""
 
     slots: ClassVar[tuple[str, ...]]
-    #: whether steps are in proportion to gradients, so that gradients of linearly changed parameters
-    #: make the same steps
-    is_proportional: ClassVar[bool] = True
+    #: whether steps are sums of gradients times rates: then centring is a matter of gradients, else
+    #: the optimiser must have the centred parameters
+    is_linear: ClassVar[bool] = True
 
     def __init__(self, backend: Backend, state: dict[str, Any] | None = None) -> None:
         self.backend = backend
@@ -100,7 +100,7 @@ class Adam(Optimizer):
     """Adam (Kingma & Ba 2015, algorithm 1) with ``beta1 = momentum``, ``beta2 = 0.999``."""
 
     slots = ("first moment", "second moment")
-    is_proportional = False
+    is_linear = False
     beta2: ClassVar[float] = 0.999
     epsilon: ClassVar[float] = 1e-8
 

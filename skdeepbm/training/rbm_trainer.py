@@ -181,34 +181,34 @@ class RBMTrainer(Trainer):
         visible_step, hidden_step = contrast.split(steps)
         if penalty is not None:
             hidden_step += gain * penalty
-        before, told = None, steps
+        before, uncentred = None, steps
         if self.offset is not None:
-            if not self.optimizer.is_proportional:
-                before, told = self.copy(rbm.weights), self.copy(steps)
-            self._make_up(told, gradient)
+            if not self.optimizer.is_linear:
+                before, uncentred = self.copy(rbm.weights), self.copy(steps)
+            self._compensate(uncentred, gradient)
         if settings.l1_penalty:
             gradient -= gain * settings.l1_penalty * backend.xp.sign(rbm.weights)
         if settings.norm_cost:
             gradient += norm_gradient(rbm.weights, gain * settings.norm_cost, backend)
-        self.negative.learn(gradient, told, gain)
+        self.negative.learn(gradient, uncentred, gain)
         update = self.optimizer.update
         update("weights", rbm.weights, gradient, rate, momentum, settings.weight_decay)
         update("biases", self.biases, steps, rate, momentum)
-        if before is not None:
-            self._make_up(self.biases, rbm.weights - before)
         if settings.max_norm is not None:
             constrain_norm(rbm, settings.max_norm)
+        if before is not None:
+            self._compensate(self.biases, rbm.weights - before)
         if self.offsets is not None:
             backend.follow(self.offsets, contrast.data_means, settings.centring_rate)
 
-    def _make_up(self, biases: Array, weights: Array) -> None:
-        """Take from biases, in place, what weights add at the offsets; of either, or their steps.
+    def _compensate(self, biases: Array, weights: Array) -> None:
+        """Take from biases, in place, what weights add at the offsets; of both, or of their steps.
 
-        Where an optimiser's steps are not in proportion to gradients it has the centred parameters,
-        and biases make up for how the weights have moved: else steps would depend on whether a
-        feature is coded as x or 1 - x.
+        An optimiser that is not linear has the centred parameters, and biases compensate for how
+        the weights have moved: steps would else depend on whether a feature is coded as x or 1 - x.
         """
         rbm = self.rbm
+        assert self.offset is not None
         mu, lam = self.offset
         moved = self.backend.both_products(weights, lam, rbm.visible.couple(mu))
         for bias, share, part in zip(self.contrast.split(biases), rbm.shares, moved, strict=True):

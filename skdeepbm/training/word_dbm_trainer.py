@@ -240,33 +240,32 @@ class WordDBMTrainer(Trainer):
         if self.mu is not None:
             # what hidden units see of a document is v - D mu
             weights[0] -= self.backend.xp.expand_dims(self.mu, axis=1) * words[2]
-            if self.optimizer.is_proportional:
-                self._make_up(biases, weights)
+            if self.optimizer.is_linear:
+                self._compensate(biases, weights)
         before = self._weights_before()
         update = self.optimizer.update
         for i, (array, step) in enumerate(zip(dbm.weights, weights, strict=True)):
             if settings.norm_cost:
                 step += norm_gradient(array, gain * settings.norm_cost, self.backend)
             update(f"weights {i}", array, step, rate, momentum, settings.weight_decay)
+            if settings.max_norm is not None:
+                constrain_norm(Layer(array, dbm.layers[i + 1]), settings.max_norm)
         for i, (array, step) in enumerate(zip(self._biases(), biases, strict=True)):
             update(f"bias {i}", array, step, rate, momentum)
         if before:
             moved = [new - old for new, old in zip(dbm.weights, before, strict=True)]
-            self._make_up(self._biases(), moved)
-        if settings.max_norm is not None:
-            for array, units in zip(dbm.weights, dbm.layers[1:], strict=True):
-                constrain_norm(Layer(array, units), settings.max_norm)
+            self._compensate(self._biases(), moved)
 
     def _weights_before(self) -> list[Array]:
-        """Copies of the weights, if biases are to make up for how they have moved."""
-        if self.mu is None or self.optimizer.is_proportional:
+        """Copies of the weights, if biases are to compensate for how they move."""
+        if self.mu is None or self.optimizer.is_linear:
             return []
         return [self.copy(weights) for weights in self.dbm.weights]
 
-    def _make_up(self, biases: list[Array], weights: list[Array]) -> None:
-        """Take from biases, in place, what weights add at the offsets; of either, or their steps.
+    def _compensate(self, biases: list[Array], weights: list[Array]) -> None:
+        """Take from biases, in place, what weights add at the offsets; of both, or of their steps.
 
-        The last line of the energy in the module's documentation, multiplied out.
+        That is what the module's centred interactions have besides ``v.W_1 h_1`` and the like.
         """
         for i, step in enumerate(weights):
             below = self.mu if i == 0 else self._offset(i)

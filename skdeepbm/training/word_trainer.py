@@ -8,9 +8,9 @@ documents, which is what the perplexity measures. Centred parameters (``v - D mu
     ``dW = <(v - D mu)(h - lambda)^T>_data - <.>_model``, ``db = d<v> - dW lambda`` and
     ``da = d<D h> - dW^T mu``;
 
-the last line carries D, as the hidden bias does. Adam's steps are not in proportion to gradients:
-there the optimiser has the centred parameters, and ``dW`` in the last two terms is by how much it
-has moved the weights. Whatever it does to them, words in their mean shares go on saying the same to
+the last line carries D, as the hidden bias does. An optimiser whose steps are not in proportion to
+gradients has the centred parameters, and ``dW`` in the last two terms is by how much it has moved
+the weights. Whatever it does to them, words in their mean shares go on saying the same to
 every topic, and mean topics to every word. With hidden words (Srivastava, Salakhutdinov &
 Hinton 2013) a document is its visible words and the expected hidden ones of mean field, and D
 counts both, in either phase: the step climbs the variational bound.
@@ -162,30 +162,29 @@ class WordTrainer(Trainer):
         """Move the parameters along the sums of both phases, the penalty of sparsity included."""
         model, settings, xp = self.model, self.settings, self.backend.xp
         weights, visible, hidden = total
+        before = None
         if self.mu is not None:
             # what hidden units see of a document is v - D mu
             weights -= xp.expand_dims(self.mu, axis=1) * hidden
-            if self.optimizer.is_proportional:
-                hidden = hidden - self.mu @ weights
-                visible = visible - weights @ self.lam
+            if self.optimizer.is_linear:
+                self._compensate(visible, hidden, weights)
+            else:
+                before = self.copy(model.weights)
         if settings.l1_penalty:
             weights -= gain * settings.l1_penalty * xp.sign(model.weights)
-        before = self._means_inputs()
         update = self.optimizer.update
         update("weights", model.weights, weights, rate, momentum, settings.weight_decay)
         update("visible bias", model.visible.bias, visible, rate, momentum)
         update("hidden bias", model.hidden.bias, hidden, rate, momentum)
-        biases = (model.visible.bias, model.hidden.bias)
-        for bias, old, new in zip(biases, before, self._means_inputs(), strict=False):
-            bias -= new - old
         if settings.max_norm is not None:
             constrain_norm(model, settings.max_norm)
+        if before is not None:
+            self._compensate(model.visible.bias, model.hidden.bias, model.weights - before)
 
-    def _means_inputs(self) -> tuple[Array, ...]:
-        """Input of words from mean topics, and of topics from a mean word, if these are to stay."""
-        if self.mu is None or self.optimizer.is_proportional:
-            return ()
-        return self.model.weights @ self.lam, self.mu @ self.model.weights
+    def _compensate(self, visible: Array, hidden: Array, weights: Array) -> None:
+        """Take from biases, in place, what weights add at the offsets; or of steps of all."""
+        visible -= weights @ self.lam
+        hidden -= self.mu @ weights
 
 
 def word_statistics(

@@ -94,6 +94,19 @@ def test_the_automatic_rate_is_a_third_of_that_of_fit(documents):
     assert_same_model(auto, feed(replicated(learning_rate=0.01, optimizer="sgd"), documents))
 
 
+@pytest.mark.parametrize("n_hidden_words", [0, 200])
+def test_the_automatic_rate_falls_with_the_root_of_long_lengths(documents, n_hidden_words):
+    """Of Adam, beyond 100 words on average; hidden words are not counted."""
+    X, hidden = 30 * documents, {"n_hidden_words": n_hidden_words}
+    auto = feed(replicated(learning_rate="auto", **hidden), X)
+    n = auto.mean_n_words_
+    assert n > 120
+    rate = 0.001 * (100 / n) ** 0.5 * n / (n + n_hidden_words)
+    assert_same_model(auto, feed(replicated(learning_rate=rate, **hidden), X))
+    auto = feed(replicated(learning_rate="auto", optimizer="sgd"), X)
+    assert_same_model(auto, feed(replicated(learning_rate=0.01, optimizer="sgd"), X))
+
+
 # -- streams ---------------------------------------------------------------------------------
 
 

@@ -182,13 +182,13 @@ def test_step_by_hand(backend, ref, step, monkeypatch, sizes, algorithm, form):
 
 
 def test_adam_has_the_centred_parameters(backend, ref, step, monkeypatch):
-    """Biases make up for steps of the weights, whose first ones have the size of the rate."""
+    """Biases compensate for steps of the weights, whose first ones have the size of the rate."""
     sizes = (3, 2, 3, 2)
     tiny, v = ref.make_word_dbm(sizes), ref.some_documents(3, LENGTHS)
     rng = np.random.default_rng(0)
     offsets = [rng.uniform(0.1, 0.9, n) for n in sizes[1:]]
     state = TrainingState(base_bias=BASE, offsets=np.concatenate(offsets))
-    options = {"optimizer": "adam", "learning_rate": 0.1, "momentum": 0.9, "max_norm": 100.0}
+    options = {"optimizer": "adam", "learning_rate": 0.1, "momentum": 0.9, "max_norm": 0.5}
     trainer = _make(tiny, backend, centring=True, state=state, **options)
     seen, run = [], trainer.negative.run
 
@@ -209,14 +209,20 @@ def test_adam_has_the_centred_parameters(backend, ref, step, monkeypatch):
     direction = {k: both[0][k] - both[1][k] for k in both[0]}
     none = {f"{name} {i}": 0.0 for name in ("weights", "bias") for i in range(4)}
     centred = _centred(direction, none, offsets)
-    expected = _made_up({k: 0.1 * np.sign(g) for k, g in centred.items()}, offsets)
+    steps = {k: 0.1 * np.sign(g) for k, g in centred.items()}
+    for i, weights in enumerate(tiny.weights):
+        moved = weights + steps[f"weights {i}"]
+        norms = np.linalg.norm(moved, axis=0)
+        assert (norms > 0.5).any()
+        steps[f"weights {i}"] = moved * np.minimum(1.0, 0.5 / norms) - weights
+    expected = _compensated(steps, offsets)
     for name, array in change.items():
         np.testing.assert_allclose(array, expected[name], rtol=1e-5, atol=1e-7, err_msg=name)
 
 
 def _by_hand(direction, extra, offsets, d=2.5):
     """The centred step with penalties, whose inputs above the words are centred already."""
-    return _made_up(_centred(direction, extra, offsets, d), offsets, d)
+    return _compensated(_centred(direction, extra, offsets, d), offsets, d)
 
 
 def _centred(direction, extra, offsets, d=2.5):
@@ -245,7 +251,7 @@ def _centred(direction, extra, offsets, d=2.5):
     return moved
 
 
-def _made_up(steps, offsets, d=2.5):
+def _compensated(steps, offsets, d=2.5):
     """Steps of the parameters for steps of the centred ones."""
     mu, depth, moved = [BASE_SHARES, *offsets], len(offsets), dict(steps)
     for i in range(depth):

@@ -208,17 +208,20 @@ def test_step_after_step_by_hand(backend, ref, step, monkeypatch, parameters, ce
 
 
 def test_adam_has_the_centred_parameters(backend, ref, step, monkeypatch):
-    """Biases make up for steps of the weights, whose first ones have the size of the rate."""
+    """Biases compensate for steps of the weights, whose first ones have the size of the rate."""
     tiny, lam = ref.make_words(), np.array([0.2, 0.4, 0.6, 0.7])
     state = TrainingState(base_bias=BASE, offsets=lam)
     settings = {"optimizer": "adam", "learning_rate": 0.1, "momentum": 0.9, "centring": True}
-    trainer = _make_trainer(tiny, backend, state=state, max_norm=100.0, **settings)
+    trainer = _make_trainer(tiny, backend, state=state, max_norm=1.0, **settings)
     v0, seen = ref.some_documents(3, LENGTHS), _watch(monkeypatch, trainer)
     change = step(trainer, _batch(ref, backend, v0))
     mu, lam = _offsets(lam)
     centred = _by_hand(tiny, v0, seen[0].v, offsets=(mu, lam))
     plain = _by_hand(tiny, v0, seen[0].v)
-    dW = 0.1 * np.sign(centred["weights"])
+    moved = tiny.weights + 0.1 * np.sign(centred["weights"])
+    norms = np.linalg.norm(moved, axis=0)
+    assert (norms > 1.0).any()
+    dW = moved * np.minimum(1.0, 1.0 / norms) - tiny.weights
     db = 0.1 * np.sign(plain["visible_bias"]) - dW @ lam
     da = 0.1 * np.sign(plain["hidden_bias"]) - dW.T @ mu
     expected = {"weights": dW, "visible_bias": db, "hidden_bias": da}
