@@ -52,7 +52,7 @@ def measured(
 def run(quick: bool = False) -> list[dict[str, Any]]:
     news = newsgroups()
     sizes: tuple[int, ...]
-    sizes, n_iter = ((50,), 2) if quick else ((50, 128), 40)
+    sizes, n_iter = ((50,), 2) if quick else ((50, 128), 80)
     return [measured(n, m, news, n_iter) for n in sizes for m in (0, 5)]
 
 
