@@ -208,7 +208,7 @@ def form(found: dict[str, Any]) -> str:
     ]
     return (
         "MNIST, pixels drawn from the grey values: anew in every epoch, once for the test rows. "
-        f"Training: {found.get('rounds', LONG)}; 100 "
+        f"Training: {found['rounds']}; 100 "
         "chains of 2 Gibbs steps, at most 5 steps of mean field. Batches of 100, momentum 0.5, one "
         "seed. The bound is the variational one, in nats per row, minus log Z by annealing (100 "
         "runs, 20,000 temperatures), forward and, from 1000 test rows after 1000 Gibbs steps, "
