@@ -90,7 +90,13 @@ MODELS = {
         "transform",
     ),
     "DBM of documents": lambda X, y: (
-        DBM((5, 4), visible="multinomial", n_iter=2, random_state=0).fit(_counts(X)),
+        DBM(
+            (5, 4),
+            visible="multinomial",
+            rbm=[ReplicatedSoftmax(n_iter=2), _rbm()],
+            n_iter=2,
+            random_state=0,
+        ).fit(_counts(X)),
         "transform",
     ),
     "DBMClassifier": lambda X, y: (
