@@ -41,6 +41,7 @@ test: $(VENV)/.stamp-tests
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python $(RUN_TESTS)
 
 test-oldest: $(VENV_OLDEST)/.stamp-tests
+	OPENBLAS_NUM_THREADS=1 $(VENV_OLDEST)/bin/python tests/fill_kernel_cache.py
 	OPENBLAS_NUM_THREADS=1 $(VENV_OLDEST)/bin/python $(RUN_TESTS)
 
 lint: $(VENV)/.stamp-lint
