@@ -128,8 +128,8 @@ class DBMClassifier(
         Rows per mini-batch.
 
     n_iter : int, default=10
-        Epochs of joint training; more make a better model, and seldom a better network. With 0,
-        fine-tuning starts at the greedy layers.
+        Epochs of joint training; more make a better model, a few are enough for the network. With
+        0, fine-tuning starts at the greedy layers.
 
     algorithm : {"pcd", "pt"}, default="pcd"
         Chains of the negative phase: persistent block Gibbs chains, or parallel tempering, whose
