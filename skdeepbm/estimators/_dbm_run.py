@@ -16,6 +16,7 @@ from skdeepbm.estimators._held_out import trained_rows
 from skdeepbm.models.dbm import DBM
 from skdeepbm.models.units import UNITS, MultinomialUnits
 from skdeepbm.training import DBMSettings, DBMTrainer, Trainer, TrainingState, WordDBMTrainer
+from skdeepbm.training.start import column_moments
 
 #: what is measured of held-out rows alone
 HELD_OUT = (
@@ -55,8 +56,14 @@ class DBMRun(FinetuningRun):
         self.build(lambda: self.make_trainer(dbm(), own))
 
     def base_bias(self) -> np.ndarray:
-        """Visible bias of independent units with the data's mean."""
-        return np.array(self.estimator.intercepts_[0])
+        """Visible bias of independent units with the data's mean.
+
+        Not that of the machine, which greedy layers have moved: offsets and chains would begin at
+        rows like none in the data, and the first steps, off by them, silence units for good.
+        """
+        rows = trained_rows(self.backend, self.X, self.held_out)
+        mean, variance = column_moments(self.backend, rows)
+        return UNITS[self.estimator.visible].initial_bias(mean, variance, None)
 
     def make_trainer(self, dbm: Any, settings: DBMSettings) -> Trainer:
         """The trainer of a machine in arrays of its own."""
@@ -155,7 +162,7 @@ class WordDBMRun(DBMRun):
         total = word_totals(trained_rows(self.backend, self.X, self.held_out), self.backend)
         if not total.any():
             # parameters that somebody has set, and a batch without words
-            return super().base_bias()
+            return np.array(self.estimator.intercepts_[0])
         return MultinomialUnits.initial_bias(total, total, None)
 
     def make_trainer(self, dbm: Any, settings: DBMSettings) -> Trainer:

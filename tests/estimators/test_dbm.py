@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from skdeepbm import DBM, ReplicatedSoftmax
 from skdeepbm import RBMTransformer as RBM
+from skdeepbm.estimators._held_out import held_out_kinds
 from skdeepbm.exceptions import BaseRateWarning, DataRangeWarning, DivergenceError
 
 
@@ -49,6 +50,15 @@ def by_hand(model, tiny):
     if tiny.layers[0].log_variance is not None:
         model.log_variance_visible_ = tiny.layers[0].log_variance.copy()
     return model
+
+
+def by_hand_of(dbm):
+    """A new estimator with the parameters of another."""
+    other = clone(dbm).set_params(warm_start=True)
+    for name in ("coefs_", "intercepts_", "log_variance_visible_"):
+        if hasattr(dbm, name):
+            setattr(other, name, copy.deepcopy(getattr(dbm, name)))
+    return other
 
 
 @pytest.fixture
@@ -157,6 +167,30 @@ def test_joint_training_starts_at_half_the_weights_of_the_layers(visible, rows):
     x = np.random.default_rng(0).random((4, 5))
     half = expit(x @ top.components_.T / 2 + top.intercept_hidden_)
     np.testing.assert_allclose(top.transform(x), half, rtol=1e-5)
+
+
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian", "softmax"])
+@pytest.mark.parametrize("held_out", [False, True])
+def test_joint_training_starts_from_the_mean_of_the_data(visible, held_out, rows):
+    """Not from the visible biases of greedy layers, which are no model of the data."""
+    X = rows[visible]
+    options = {"visible": visible, "n_iter": 0}
+    if visible == "softmax":
+        options["visible_groups"] = 3
+    if held_out:
+        options |= {"early_stopping": "free_energy_gap", "validation_fraction": 0.3}
+    dbm = machine(rbm=RBM(n_iter=30, learning_rate=0.1), **options).fit(X)
+    trained = X
+    if held_out:
+        trained = np.delete(X, held_out_kinds(dbm, X), axis=0)
+    offsets = dbm._training.offsets[: X.shape[1]]
+    np.testing.assert_allclose(offsets, trained.mean(axis=0), rtol=1e-4, atol=2e-3)
+    if visible == "bernoulli":
+        assert abs(expit(dbm.intercepts_[0]) - trained.mean(axis=0)).max() > 0.02
+    # so it does from arrays that somebody has set
+    other = by_hand_of(dbm).set_params(learning_rate=1e-9, centring_rate=1e-9, n_iter=1)
+    other.fit(X)
+    np.testing.assert_allclose(other._training.offsets, dbm._training.offsets, rtol=1e-4, atol=1e-5)
 
 
 def test_layers_have_the_settings_of_their_templates(small):
