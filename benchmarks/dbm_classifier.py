@@ -1,9 +1,9 @@
 """MNIST by deep Boltzmann machines with labels: before and after backpropagation, and few labels.
 
-With all labels: greedy layers, then joint training at low rates, with a sparsity penalty that keeps
-units of the second layer from falling silent; settings were chosen on 10,000 of the 60,000 rows,
-which then took part in training. With few labels the machine is trained from small random weights.
-Either way pixels are drawn anew in every epoch, and backpropagation sees grey values.
+With all labels: greedy layers, then joint training at low rates with a sparsity penalty; settings
+were chosen on 10,000 of the 60,000 rows, which then took part in training. With few labels the
+machine is trained from small random weights. Either way pixels are drawn anew in every epoch, and
+backpropagation sees grey values.
 """
 
 import copy

@@ -395,5 +395,8 @@ def write(record: dict[str, Any]) -> None:
             where = record[part]["environment"]
             text += ["", f"## {title}", "", f"`python -m benchmarks {part}`", ""]
             text += [form(record[part]["found"]), ""]
+            if "remark" in record[part]:
+                # until the part is measured again
+                text += [record[part]["remark"], ""]
             text += [f"{where['date']}; {where['machine']}; {where['BLAS']}; {where['versions']}."]
     TABLE.write_text("\n".join(text) + "\n")
