@@ -41,7 +41,8 @@ class Rounds(NamedTuple):
 
 
 LONG = Rounds((60, 0.05, 0.001), (100, 0.02, 0.002), (120, 0.01, 0.0002))
-SHORT = Rounds((60, 0.05, 0.001), (40, 0.02, 0.002), (60, 0.01, 0.0002))
+#: for three hidden layers, which a first rate of .01 or .02 silences within epochs
+SHORT = Rounds((60, 0.05, 0.001), (60, 0.004, 0.002), (40, 0.002, 0.0001))
 QUICK = Rounds((2, 0.05, 0.001), (2, 0.02, 0.0002), (1, 0.01, 0.0002))
 #: standard deviation of the random weights above the first layer
 SPREAD = 0.1
