@@ -1,6 +1,6 @@
 """Run the benchmarks and write ``benchmarks/RESULTS.md``.
 
-python -m benchmarks            everything (a day on two cores; one part is three hours)
+python -m benchmarks            everything (a day on two cores; some parts take more than an hour)
 python -m benchmarks --quick    a short form of everything, printed and not written
 python -m benchmarks speed      one part; the others keep their last results
 """

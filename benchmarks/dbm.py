@@ -40,9 +40,9 @@ class Rounds(NamedTuple):
         return ", ".join(parts)
 
 
-LONG = Rounds((60, 0.05, 0.001), (100, 0.02, 0.002), (120, 0.01, 0.0002))
-#: for three hidden layers, which a first rate of .01 or .02 silences within epochs
-SHORT = Rounds((60, 0.05, 0.001), (60, 0.004, 0.002), (40, 0.002, 0.0001))
+TWO_LAYERS = Rounds((60, 0.05, 0.001), (100, 0.02, 0.002), (120, 0.01, 0.0002))
+#: a first rate of .01 or .02 silences three hidden layers within epochs
+THREE_LAYERS = Rounds((60, 0.05, 0.001), (60, 0.004, 0.002), (40, 0.002, 0.0001))
 QUICK = Rounds((2, 0.05, 0.001), (2, 0.02, 0.0002), (1, 0.01, 0.0002))
 #: standard deviation of the random weights above the first layer
 SPREAD = 0.1
@@ -134,7 +134,7 @@ def run(
     quick: bool = False,
     sizes: tuple[int, ...] = (500, 1000),
     published: float = -84.62,
-    rounds: Rounds = LONG,
+    rounds: Rounds = TWO_LAYERS,
 ) -> dict[str, Any]:
     X, y, X_test, y_test = mnist()
     test = drawn(X_test, np.random.default_rng(1))

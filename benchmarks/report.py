@@ -335,7 +335,7 @@ PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
     "dbm": ("MNIST by a deep Boltzmann machine", lambda: dbm.run(_quick), dbm.form),
     "dbm3": (
         "MNIST by three hidden layers",
-        lambda: dbm.run(_quick, (500, 500, 1000), -85.10, dbm.SHORT),
+        lambda: dbm.run(_quick, (500, 500, 1000), -85.10, dbm.THREE_LAYERS),
         dbm.form,
     ),
     "dbm_speed": (
