@@ -39,9 +39,10 @@ class DBMTrainer(Trainer):
         Its arrays must be the trainer's own, C-contiguous and writable.
     settings : DBMSettings
     state : TrainingState
-        Read at the start; :meth:`save_state` writes it back. Without ``chains`` and ``offsets``,
-        these start at what layers make of the mean of independent visible units: those of
-        ``base_bias``, or of the model's own biases, which suits a start without pretraining.
+        Read at the start; :meth:`save_state` writes it back. Without ``chains`` these start at what
+        layers make of the mean of independent visible units: those of ``base_bias``, or of the
+        model's own biases, which suits a start without pretraining. Without ``offsets``, those of
+        visible units are that mean, the others the means of the first batch.
     seed : SeedSequence
         Of the random streams, where ``state`` holds none yet.
     """
@@ -68,6 +69,7 @@ class DBMTrainer(Trainer):
         silent = independent.mean(backend.zeros((settings.n_chains, sizes[0]), dtype))
         self.offsets = self._offsets(silent)
         self.offset = None if self.offsets is None else self.rows.split(self.offsets)
+        self._needs_means = settings.centring and state.offsets is None
         self.activity: list[Array | None] = [None] * dbm.depth
         if state.activity is not None:
             known = backend.asarray(state.activity, dtype)
@@ -89,17 +91,14 @@ class DBMTrainer(Trainer):
         return self.dbm.visible.size
 
     def _offsets(self, silent: Array) -> Array | None:
-        """Centring offsets of all layers in one vector."""
+        """Centring offsets of all layers in one vector; the first batch brings the hidden ones."""
         if not self.settings.centring:
             return None
         dbm, backend = self.dbm, self.backend
         if self.state.offsets is not None:
             return backend.asarray(np.array(self.state.offsets), dbm.dtype)
-        # what mean field makes of the mean of independent visible units
-        means = [silent[:1, :]]
-        means += [backend.empty((1, units.size), dbm.dtype) for units in dbm.layers[1:]]
-        self._infer(means)
-        return backend.xp.concat([mean[0, :] for mean in means])
+        n_hidden = sum(units.size for units in dbm.layers[1:])
+        return backend.xp.concat([silent[0, :], backend.zeros((n_hidden,), dbm.dtype)])
 
     # -- what the loop asks for ----------------------------------------------------------
 
@@ -117,7 +116,8 @@ class DBMTrainer(Trainer):
             return np.array(self.backend.to_host(array))
 
         state = super().save_state()
-        state.offsets = None if self.offsets is None else saved(self.offsets)
+        is_known = self.offsets is not None and not self._needs_means
+        state.offsets = saved(self.offsets) if is_known else None
         if self.activity[0] is not None:
             state.activity = np.concatenate([saved(activity) for activity in self.activity])
         state.chains, state.memory = self.phase.state, self.phase.memory
@@ -125,10 +125,10 @@ class DBMTrainer(Trainer):
 
     def carried(self) -> Any:
         offsets = None if self.offsets is None else self.copy(self.offsets)
-        return self.phase.copy_chains(), offsets, list(self.activity)
+        return self.phase.copy_chains(), offsets, self._needs_means, list(self.activity)
 
     def put_back(self, carried: Any) -> None:
-        chains, offsets, self.activity = carried
+        chains, offsets, self._needs_means, self.activity = carried
         self.phase.restore_chains(chains)
         if offsets is not None:
             self.backend.store(offsets, self.offsets)
@@ -170,6 +170,8 @@ class DBMTrainer(Trainer):
         self._store_data(batch, views[0].data)
         self._steps_seen += self._infer([view.data for view in views])
         self._batches_seen += 1
+        if self._needs_means:
+            self._begin_offsets(views)
         self._sample(n_steps, [view.model for view in views])
         if dbm.visible.has_variance:
             self._learn_variance(views, settings.variance_rate * rate, momentum)
@@ -188,6 +190,17 @@ class DBMTrainer(Trainer):
         return self.inference.run(
             rows[0], rows[1:], settings.mean_field_tolerance, settings.mean_field_steps
         )
+
+    def _begin_offsets(self, views: list[View]) -> None:
+        """Set the offsets of hidden layers to the means of the positive phase.
+
+        Far from those a step moves whole layers, which feed each other: with layers that already
+        say something, what mean field makes of the mean row is far enough to silence them.
+        """
+        assert self.offset is not None
+        for view, offset in zip(views[1:], self.offset[1:], strict=True):
+            self.backend.store(self.backend.xp.mean(view.data, axis=0), offset)
+        self._needs_means = False
 
     def _sample(self, n_steps: int, rows: list[Array]) -> None:
         """Negative phase: fill the rows of all layers."""

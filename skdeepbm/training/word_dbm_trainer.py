@@ -43,8 +43,7 @@ class WordDBMTrainer(Trainer):
     settings : DBMSettings
     state : TrainingState
         Read at the start; :meth:`save_state` writes it back. ``base_bias`` must be set. Without
-        ``offsets``, these start at what layers make of a document of mean length with the shares
-        that ``base_bias`` gives to words.
+        ``offsets``, these start at the means of the first batch.
     seed : SeedSequence
         Of the random streams, where ``state`` holds none yet.
     """
@@ -73,10 +72,7 @@ class WordDBMTrainer(Trainer):
             base = backend.asarray(np.asarray(state.base_bias)[None, :], dbm.dtype)
             mu = dbm.visible.with_bias(0.0 * base[0, :]).mean(base)
             self.mu = mu[0, :]
-            if state.offsets is None:
-                means, _ = self._infer(settings.mean_n_words * mu)
-                self.offsets = [self.copy(mean[0, :]) for mean in means]
-            else:
+            if state.offsets is not None:
                 self.offsets = self._split(state.offsets)
         known = state.activity
         self.activity = [None] * dbm.depth if known is None else self._split(known)
@@ -145,6 +141,9 @@ class WordDBMTrainer(Trainer):
         h, n_seen = self._infer(v)
         self._steps_seen += n_seen
         self._batches_seen += 1
+        means = [self.backend.xp.mean(x, axis=0) for x in h]
+        if settings.centring and self.offsets is None:
+            self.offsets = [self.copy(mean) for mean in means]
         rounded = np.maximum(np.round(n_words), 1.0).astype(np.int64)
         fantasy = self.negative.run(h[0], rounded, n_steps, self.stream)
         others = fantasy.n_words.astype(np.float64)
@@ -159,7 +158,6 @@ class WordDBMTrainer(Trainer):
         add(words, self._word_phase(*model[:3], balance * model[3]))
         layers = self._layer_phase(*data[1:])
         add(layers, self._layer_phase(*model[1:]))
-        means = [self.backend.xp.mean(x, axis=0) for x in h]
         if settings.sparsity_cost > 0:
             self._penalise(words, layers, v, n_words, means, gain)
         self._ascend(words, layers, rate, momentum, gain)

@@ -174,7 +174,7 @@ def test_joint_training_starts_at_half_the_weights_of_the_layers(visible, rows):
 def test_joint_training_starts_from_the_mean_of_the_data(visible, held_out, rows):
     """Not from the visible biases of greedy layers, which are no model of the data."""
     X = rows[visible]
-    options = {"visible": visible, "n_iter": 0}
+    options = {"visible": visible, "n_iter": 1, "learning_rate": 1e-9, "batch_size": len(X)}
     if visible == "softmax":
         options["visible_groups"] = 3
     if held_out:
@@ -188,9 +188,11 @@ def test_joint_training_starts_from_the_mean_of_the_data(visible, held_out, rows
     if visible == "bernoulli":
         assert abs(expit(dbm.intercepts_[0]) - trained.mean(axis=0)).max() > 0.02
     # so it does from arrays that somebody has set
-    other = by_hand_of(dbm).set_params(learning_rate=1e-9, centring_rate=1e-9, n_iter=1)
-    other.fit(X)
+    other = by_hand_of(dbm).fit(X)
     np.testing.assert_allclose(other._training.offsets, dbm._training.offsets, rtol=1e-4, atol=1e-5)
+    # in the hidden layers they are the means of the rows
+    means = dbm.set_params(transform_layers="all").transform(trained).mean(axis=0)
+    np.testing.assert_allclose(dbm._training.offsets[X.shape[1] :], means, rtol=1e-3, atol=1e-4)
 
 
 def test_layers_have_the_settings_of_their_templates(small):

@@ -421,18 +421,30 @@ def test_momentum(backend, ref, take_step):
 
 @pytest.mark.parametrize("visible", VISIBLE)
 @pytest.mark.parametrize("base", [None, np.array([-1.0, 0.5, 2.0])])
-def test_offsets_and_chains_at_the_start(backend, ref, visible, base):
-    """Offsets are what mean field makes of the mean of independent visible units."""
+def test_offsets_and_chains_at_the_start(backend, ref, take_step, visible, base):
+    """Offsets are the mean of independent visible units, and the first batch's hidden means."""
     tiny = ref.make_dbm((3, 2, 3, 2), visible)
     state = TrainingState(base_bias=base)
-    state = _make(tiny, backend, state=state, centring=True, n_chains=5).save_state()
-    start = tiny if base is None else tiny.with_parameters(**{"bias 0": base})
-    v = start.layers[0].mean(np.zeros((1, 3)))
-    q, _ = mean_field(tiny.dbm(backend), backend.asarray(v), 1e-12, 1000)
-    expected = np.concatenate([v[0], *(backend.to_host(x)[0] for x in q)])
-    np.testing.assert_allclose(state.offsets, expected, rtol=1e-8)
+    settings = {"centring": True, "centring_rate": 0.25, "n_chains": 5, "variance_rate": 0.0}
+    trainer = _make(tiny, backend, state=state, **settings)
+    state = trainer.save_state()
+    assert state.offsets is None
     assert [x.shape for x in state.chains] == [(5, 2), (5, 2)]
     assert set(np.unique(np.concatenate(state.chains))) <= {0.0, 1.0}
+    start = tiny if base is None else tiny.with_parameters(**{"bias 0": base})
+    independent = start.layers[0].mean(np.zeros((1, 3)))[0]
+    change = take_step(trainer, ref.some_rows(tiny.layers[0], 4))
+    visible_mean, *means = (x.mean(axis=0) for x in trainer.data)
+    expected = _hand_step(tiny, trainer.data, trainer.model, [independent, *means])
+    change.pop("log_variance", None)
+    for name, array in change.items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-9, atol=1e-13, err_msg=name)
+    offsets = [0.75 * independent + 0.25 * visible_mean, *means]
+    np.testing.assert_allclose(trainer.save_state().offsets, np.concatenate(offsets), rtol=1e-9)
+    # once only
+    take_step(trainer, ref.some_rows(tiny.layers[0], 4, seed=1))
+    offsets = [0.75 * a + 0.25 * x.mean(axis=0) for a, x in zip(offsets, trainer.data, strict=True)]
+    np.testing.assert_allclose(trainer.save_state().offsets, np.concatenate(offsets), rtol=1e-9)
 
 
 def test_single_precision(backend, ref, take_step):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.special import expit
 
 from skdeepbm.models.word_dbm import word_means
 from skdeepbm.training import Batch, DBMSettings, Rows, TrainingState, WordDBMTrainer
@@ -288,14 +287,22 @@ def test_training_goes_on_from_its_state(backend, ref, step, parameters, algorit
     ref.assert_same(*ends)
 
 
-def test_offsets_begin_at_what_layers_make_of_the_mean_document(backend, ref):
-    tiny = ref.make_word_dbm()
-    trainer = _make(tiny, backend, centring=True)
-    h = [np.array(backend.to_host(x)) for x in trainer.offsets]
-    v = 2.5 * BASE_SHARES
-    a = v @ tiny.weights[0] + 2.5 * tiny.biases[1] + tiny.weights[1] @ h[1]
-    np.testing.assert_allclose(h[0], expit(a), rtol=1e-6)
-    np.testing.assert_allclose(h[1], expit(h[0] @ tiny.weights[1] + tiny.biases[2]), rtol=1e-6)
+def test_offsets_begin_at_the_means_of_the_first_batch(backend, ref, step):
+    tiny, v = ref.make_word_dbm(), ref.some_documents(3, LENGTHS)
+    ends, options = [], {"centring": True, "centring_rate": 0.25, "learning_rate": 0.1}
+    q = word_means(tiny.dbm(backend), backend.asarray(v), 1e-13, 2000)
+    means = np.concatenate([np.array(backend.to_host(m)).mean(axis=0) for m in q])
+    for offsets in (None, means):
+        trainer = _make(
+            tiny, backend, state=TrainingState(base_bias=BASE, offsets=offsets), **options
+        )
+        known = trainer.save_state().offsets
+        assert known is None if offsets is None else np.array_equal(known, means)
+        step(trainer, v)
+        ends.append({k: np.array(backend.to_host(p)) for k, p in trainer.parameters().items()})
+        np.testing.assert_allclose(trainer.save_state().offsets, means, rtol=1e-9)
+    for name, array in ends[1].items():
+        np.testing.assert_allclose(ends[0][name], array, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("form", ["dense", "csr"])
