@@ -8,6 +8,7 @@ __all__ = [
     "DataRangeWarning",
     "DivergenceError",
     "OtherVersionWarning",
+    "SilentLayerWarning",
 ]
 
 
@@ -49,6 +50,10 @@ class OtherVersionWarning(UserWarning):
 
     The message names both.
     """
+
+
+class SilentLayerWarning(UserWarning):
+    """A hidden layer of a fitted model has nearly the same values for all rows."""
 
 
 class DamagedFileError(ValueError):

@@ -12,7 +12,7 @@ from skdeepbm.estimators._dbm_label_model import DBMLabelModelMixin
 from skdeepbm.estimators._dbm_label_runs import LabelledDBMRun, UnrolledRun
 from skdeepbm.estimators._dbm_start import DBMStartMixin
 from skdeepbm.estimators._finetuning_settings import check_finetuning
-from skdeepbm.estimators._fitting import warn_of_base_rate
+from skdeepbm.estimators._fitting import warn_of_base_rate, warn_of_silent_layers
 from skdeepbm.estimators._labels import (
     class_shares,
     classes_of_partial_fit,
@@ -69,8 +69,9 @@ class DBMLabelTrainingMixin(DBMLabelModelMixin, DBMStartMixin):
             estimator=self, X=X, y=y, reconstruction_attributes=self._public_arrays
         )
         if run is not None:
-            variance = getattr(self, "_data_variance", 0.0)
-            warn_of_base_rate(self, run.entries, variance, int(codes.size))
+            variance, n_rows = getattr(self, "_data_variance", 0.0), int(codes.size)
+            if not warn_of_base_rate(self, run.entries, variance, n_rows):
+                warn_of_silent_layers(self, run.entries, n_rows)
 
     def _partial_fit(self, X: Any, y: Any, classes: Any) -> None:
         going_on = hasattr(self, "coefs_")

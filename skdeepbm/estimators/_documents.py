@@ -74,15 +74,17 @@ def entropy_of_shares(
 
 def warn_of_word_shares(
     estimator: Any, entries: list[dict[str, Any]], n_updates: int, shares: float
-) -> None:
+) -> bool:
     """Warn if words are predicted no better than by their shares, after enough training.
 
-    ``shares`` is the cross-entropy of the shares, 0 where that is not known.
+    Returns whether it did. ``shares`` is the cross-entropy of the shares, 0 where that is not
+    known.
     """
     if n_updates < 100 or not shares:
-        return
+        return False
     error = entries[-1]["reconstruction_error"]
-    if error > 0.999 * shares:
+    is_bad = bool(error > 0.999 * shares)
+    if is_bad:
         warnings.warn(
             f"{name_of(estimator)}: after {len(entries)} epochs the model predicts the words "
             "of documents no better than their shares in all the data do (cross-entropy "
@@ -91,6 +93,7 @@ def warn_of_word_shares(
             BaseRateWarning,
             stacklevel=user_level(),
         )
+    return is_bad
 
 
 def check_lengths(estimator: Any, n_words: Any, method: str, whole: bool = False) -> np.ndarray:

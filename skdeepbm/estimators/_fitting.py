@@ -11,7 +11,7 @@ from typing import Any
 from skdeepbm.estimators._early_stopping import EarlyStopping
 from skdeepbm.estimators._stage import Stage
 from skdeepbm.estimators._validation import name_of, user_level
-from skdeepbm.exceptions import BaseRateWarning
+from skdeepbm.exceptions import BaseRateWarning, SilentLayerWarning
 
 
 class EpochHooks:
@@ -83,15 +83,15 @@ def warn_of_base_rate(
     data_variance: float,
     n_rows: int,
     error_of: Callable[[dict[str, Any]], float] = itemgetter("reconstruction_error"),
-) -> None:
+) -> bool:
     """Warn if the model reconstructs no better than the column means, after enough training.
 
-    Enough is 100 updates; the error of the means is the mean variance of the columns, that of the
-    model is what ``error_of`` finds in the last entry of the history.
+    Returns whether it did. Enough is 100 updates; the error of the means is the mean variance of
+    the columns, that of the model is what ``error_of`` finds in the last entry of the history.
     """
     n_updates = len(entries) * -(-n_rows // estimator.batch_size)
     if n_updates < 100 or data_variance == 0:
-        return
+        return False
     error = error_of(entries[-1])
     if error > 1.5 * data_variance:
         warnings.warn(
@@ -116,5 +116,26 @@ def warn_of_base_rate(
             "n_iter, lower weight_decay or sparsity_cost, or check that the features depend on "
             "each other." + hint,
             BaseRateWarning,
+            stacklevel=user_level(),
+        )
+    return error > 0.99 * data_variance
+
+
+def warn_of_silent_layers(estimator: Any, entries: list[dict[str, Any]], n_rows: int) -> None:
+    """Warn of hidden layers at least nine tenths of which are dead, after as much training."""
+    n_updates = len(entries) * -(-n_rows // estimator.batch_size)
+    if n_updates < 100:
+        return
+    dead = entries[-1]["dead_units"]
+    silent = [i for i, share in enumerate(dead) if share >= 0.9]
+    if silent:
+        which = " and ".join(f"{i} ({100 * dead[i]:.0f} % of its units)" for i in silent)
+        warnings.warn(
+            f"{name_of(estimator)}: after {len(entries)} epochs of joint training these hidden "
+            f"layers have nearly the same values for all rows, counted from 0: {which}. Either "
+            "learning_rate is too high, which silences layers within a few epochs (see "
+            "'dead_units' in the history): divide it by 10; or they have not begun to learn: use "
+            "pretraining=True, more epochs or a lower weight_decay.",
+            SilentLayerWarning,
             stacklevel=user_level(),
         )

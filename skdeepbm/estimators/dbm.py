@@ -207,8 +207,9 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         1000: ``"reconstruction_error"`` (squared error of the expected values given the first
         hidden layer, averaged over rows and features), ``"free_energy"`` (minus the variational
         bound but for log Z, in nats, averaged over rows), ``"mean_hidden_activity"`` (of shape
-        (n_epochs, n_layers)), ``"weight_norm"`` (of every hidden unit's weights from below, of
-        shape (n_epochs, n_units), the first layer's units first:
+        (n_epochs, n_layers)), ``"dead_units"`` (share of units whose expected value has a standard
+        deviation under 0.01 over these rows, of the same shape), ``"weight_norm"`` (of every hidden
+        unit's weights from below, of shape (n_epochs, n_units), the first layer's units first:
         ``np.split(norms, np.cumsum(hidden_layer_sizes)[:-1], axis=1)`` is one array a layer),
         ``"weights_moved"`` (fraction of weights that moved by more than 1e-3),
         ``"mean_field_steps"`` (per batch) and ``"epoch_time"`` (seconds). Of counts,
@@ -238,6 +239,8 @@ class DBM(DBMGenerativeMixin, DBMInferenceMixin, DBMTrainingMixin):
         groups that are not one-hot, and fractional counts.
     BaseRateWarning
         When the fitted model reconstructs the data no better than their means do.
+    SilentLayerWarning
+        When joint training ends with a hidden layer that has nearly the same values for all rows.
 
     See Also
     --------

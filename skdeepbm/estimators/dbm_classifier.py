@@ -239,6 +239,8 @@ class DBMClassifier(
         softmax groups that are not one-hot.
     BaseRateWarning
         When the fitted machine reconstructs the data no better than their means do.
+    SilentLayerWarning
+        When joint training ends with a hidden layer that has nearly the same values for all rows.
 
     See Also
     --------

@@ -20,6 +20,7 @@ _NAMES = {
     "free_energy": ("free energy", "nats per row"),
     "free_energy_gap": ("free energy gap", "held-out minus training,\nnats per row"),
     "mean_hidden_activity": ("hidden activity", "mean over rows and units"),
+    "dead_units": ("dead units", "share of the layer"),
     "weight_norm": ("norm of the weights", "Euclidean norm"),
     "weights_moved": ("weights that moved", "share, by more than 0.001"),
     "mean_field_steps": ("mean field", "steps per batch"),

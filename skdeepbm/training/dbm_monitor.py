@@ -12,6 +12,9 @@ from skdeepbm.models.dbm import DBM
 from skdeepbm.models.mean_field import mean_field, mean_field_inputs, variational_bound
 from skdeepbm.training.monitor import norm_and_movement
 
+#: a unit whose expected value has a smaller standard deviation over the rows is dead
+DEAD = 0.01
+
 
 def measure_dbm(
     dbm: DBM,
@@ -47,9 +50,10 @@ def measure_dbm(
         variational bound but for log Z, in nats, averaged over rows; ``validation_free_energy``,
         ``free_energy_gap``, ``free_energy_gap_error``: as of
         :func:`skdeepbm.training.monitor.measure`; ``mean_hidden_activity``: of each hidden layer,
-        averaged over rows and units; ``weight_norm``: Euclidean norm of the weights that lead to
-        each hidden unit from below, layer after layer; ``weights_moved``: fraction of all weights
-        that moved by more than 1e-3.
+        averaged over rows and units; ``dead_units``: share of each hidden layer's units whose
+        expected value has a standard deviation under 0.01 over the rows; ``weight_norm``: Euclidean
+        norm of the weights that lead to each hidden unit from below, layer after layer;
+        ``weights_moved``: fraction of all weights that moved by more than 1e-3.
     """
     backend, xp = dbm.backend, dbm.backend.xp
 
@@ -79,9 +83,17 @@ def measure_dbm(
         "free_energy_gap": validation - free_energy,
         "free_energy_gap_error": error_of_gap,
         "mean_hidden_activity": np.array([float(xp.mean(mean)) for mean in means]),
+        "dead_units": dead_shares(dbm, means),
         "weight_norm": norms,
         "weights_moved": moved,
     }
+
+
+def dead_shares(dbm: DBM, means: list[Array]) -> np.ndarray:
+    """Share of dead units in each hidden layer, from expected values of rows."""
+    backend, xp = dbm.backend, dbm.backend.xp
+    dead = (np.asarray(backend.to_host(xp.std(mean, axis=0))) < DEAD for mean in means)
+    return np.array([float(np.mean(units)) for units in dead])
 
 
 def norms_and_movement(dbm: DBM, previous_weights: list[Array]) -> tuple[np.ndarray, float]:

@@ -100,13 +100,14 @@ class LabelledDBMTrainer(DBMTrainer):
         -------
         entry : dict
             As of :func:`skdeepbm.training.dbm_monitor.measure_dbm`, with the labels that are known;
-            hidden layers alone in ``mean_hidden_activity`` and ``weight_norm``. ``error``: share of
-            labelled rows whose label mean field, which is not told it, does not find; NaN without
-            any.
+            hidden layers alone in ``mean_hidden_activity``, ``dead_units`` and ``weight_norm``.
+            ``error``: share of labelled rows whose label mean field, which is not told it, does not
+            find; NaN without any.
         """
         (v, labels), (kept, theirs) = watched, held_out or (None, None)
         entry = self._entry(v, before, kept, (labels, theirs))
-        entry["mean_hidden_activity"] = entry["mean_hidden_activity"][:-1]
+        for name in ("mean_hidden_activity", "dead_units"):
+            entry[name] = entry[name][:-1]
         entry["weight_norm"] = entry["weight_norm"][: -self.dbm.labels.size]
         entry["error"] = self._error(v, labels)
         return entry

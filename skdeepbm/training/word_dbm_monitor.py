@@ -10,7 +10,7 @@ import numpy as np
 from skdeepbm.backends import Array
 from skdeepbm.models.mean_field import mean_field, mean_field_inputs, variational_bound
 from skdeepbm.models.word_dbm import WordDBM
-from skdeepbm.training.dbm_monitor import norms_and_movement
+from skdeepbm.training.dbm_monitor import dead_shares, norms_and_movement
 
 
 def measure_word_dbm(
@@ -73,7 +73,10 @@ def measure_word_dbm(
         error_of_gap = math.sqrt(others.var() / others.size + energies.var() / energies.size)
     norms, moved = norms_and_movement(dbm, previous_weights)
     free_energy = float(energies.mean()) if energies.size else math.nan
-    activity = [float(xp.mean(mean)) if energies.size else math.nan for mean in means]
+    activity, dead = np.full((2, len(means)), math.nan)
+    if energies.size:
+        activity = np.array([float(xp.mean(mean)) for mean in means])
+        dead = dead_shares(dbm, means)
     return {
         "reconstruction_error": entropy_of(*seen),
         "validation_reconstruction_error": validation_error,
@@ -81,7 +84,8 @@ def measure_word_dbm(
         "validation_free_energy": validation,
         "free_energy_gap": validation - free_energy,
         "free_energy_gap_error": error_of_gap,
-        "mean_hidden_activity": np.array(activity),
+        "mean_hidden_activity": activity,
+        "dead_units": dead,
         "weight_norm": norms,
         "weights_moved": moved,
     }

@@ -18,7 +18,12 @@ from sklearn.pipeline import make_pipeline
 from skdeepbm import DBM, ReplicatedSoftmax
 from skdeepbm import RBMTransformer as RBM
 from skdeepbm.estimators._held_out import held_out_kinds
-from skdeepbm.exceptions import BaseRateWarning, DataRangeWarning, DivergenceError
+from skdeepbm.exceptions import (
+    BaseRateWarning,
+    DataRangeWarning,
+    DivergenceError,
+    SilentLayerWarning,
+)
 
 
 def machine(hidden_layer_sizes=(8, 5), **options):
@@ -119,6 +124,7 @@ def test_shapes_and_names(sizes, pretraining, small):
     assert len(model.rbms_) == (len(sizes) if pretraining else 0)
     assert model.n_iter_ == 2
     assert model.history_["mean_hidden_activity"].shape == (2, len(sizes))
+    assert model.history_["dead_units"].shape == (2, len(sizes))
     assert model.history_["weight_norm"].shape == (2, sum(widths[1:]))
     layers = np.split(model.history_["weight_norm"], np.cumsum(sizes)[:-1], axis=1)
     for norms, weights in zip(layers, model.coefs_, strict=True):
@@ -487,6 +493,30 @@ def test_warnings_of_layers_name_their_place(small, capsys):
     assert [line[:14] for line in printed] == ["[DBM, layer 0]", "[DBM, layer 1]"]
     # a layer that is used for itself is one
     assert not any(hasattr(rbm, "_place") for rbm in model.rbms_)
+
+
+def test_layers_that_fall_silent_are_named(small):
+    """Where others go on; if the whole machine says nothing, that is what it says."""
+    layer = RBM(n_iter=50, batch_size=10, learning_rate=0.1, visible_states="draw")
+    options = {"rbm": layer, "batch_size": 10, "warm_start": True}
+    model = machine((8, 5, 4), n_iter=10, **options).fit(small)
+    assert (model.history_["dead_units"] < 0.9).all()
+    for name in ("coefs_", "intercepts_"):
+        getattr(model, name)[2][...] = 0.0
+    model.set_params(learning_rate=1e-9, n_iter=9).fit(small)
+    model.set_params(n_iter=10)
+    with pytest.warns(SilentLayerWarning) as found:
+        model.fit(small)
+    assert len(found) == 1
+    text = str(found[0].message)
+    assert text.startswith("DBM: after 10 epochs of joint training these hidden layers have nearly")
+    assert "counted from 0: 2 (100 % of its units)." in text
+    assert found[0].filename == __file__
+    np.testing.assert_array_equal(model.history_["dead_units"][-1], [0.0, 0.0, 1.0])
+    model.coefs_[0][...] = 0.0
+    with pytest.warns(BaseRateWarning) as found:
+        model.fit(small)
+    assert len(found) == 1
 
 
 def test_layers_that_cannot_be_trained_name_their_place(small):

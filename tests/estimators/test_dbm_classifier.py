@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from skdeepbm import DBM, Backprop, DBMClassifier, WakeSleep, schedules
 from skdeepbm import RBMTransformer as RBM
 from skdeepbm.estimators._labels import row_keys
-from skdeepbm.exceptions import DataRangeWarning, DivergenceError
+from skdeepbm.exceptions import DataRangeWarning, DivergenceError, SilentLayerWarning
 
 
 def machine(finetuning=None, sizes=(8, 5), **options):
@@ -465,6 +465,18 @@ def test_divergence_of_the_machine(real, blobs):
     assert model.n_joint_iter_ == model.n_iter_ == 1
     good = machine(visible="gaussian", learning_rate=0.01, n_iter=1).fit(X, blobs)
     assert_same(arrays(model), arrays(good))
+
+
+def test_layers_that_fall_silent_are_named(small, blobs):
+    layer = RBM(n_iter=50, batch_size=10, learning_rate=0.1, visible_states="draw")
+    model = machine(rbm=layer, n_iter=10, batch_size=10, warm_start=True).fit(small, blobs)
+    assert (model.joint_history_["dead_units"] < 0.9).all()
+    assert model.joint_history_["dead_units"].shape == (10, 2)
+    for array in (model.coefs_[1], model.intercepts_[2], model.label_coef_):
+        array[...] = 0.0
+    model.set_params(learning_rate=1e-9)
+    with pytest.warns(SilentLayerWarning, match="DBMClassifier: .* 1 \\(100 % of its units\\)"):
+        model.fit(small, blobs)
 
 
 def test_divergence_of_the_network(small, blobs):

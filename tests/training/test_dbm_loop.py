@@ -38,6 +38,7 @@ def test_history(backend, ref, hooks, parameters, visible):
     assert entry["reconstruction_error"] == pytest.approx(np.mean((v - back) ** 2), rel=1e-4)
     activity = [x.mean() for x in q]
     np.testing.assert_allclose(entry["mean_hidden_activity"], activity, rtol=1e-4)
+    np.testing.assert_array_equal(entry["dead_units"], [np.mean(x.std(axis=0) < 0.01) for x in q])
     norms = np.concatenate([np.linalg.norm(w, axis=0) for w in now.weights])
     np.testing.assert_allclose(entry["weight_norm"], norms, rtol=1e-10)
     moves = [np.abs(after[f"weights {i}"] - before[f"weights {i}"]).ravel() for i in (0, 1)]
@@ -50,6 +51,14 @@ def test_history(backend, ref, hooks, parameters, visible):
     if visible == "bernoulli":
         bound = now.bounds(v, q).mean() + now.log_z()
         assert entry["free_energy"] == pytest.approx(-bound, rel=1e-5)
+
+
+def test_dead_units_are_those_that_do_not_vary(backend, ref, hooks):
+    tiny = ref.make_dbm((3, 4, 5))
+    tiny.weights[1][:, :3] = 0.0
+    trainer = _make(tiny, backend, learning_rate=0.0)
+    trainer.run(_rows(ref, tiny, backend, 40), 1, hooks)
+    np.testing.assert_allclose(hooks.entries[0]["dead_units"], [0.0, 0.6])
 
 
 def test_mean_field_steps_are_those_of_the_epoch(plain, ref, hooks):

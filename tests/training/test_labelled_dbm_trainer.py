@@ -236,6 +236,7 @@ def test_history(backend, ref, hooks, held_out):
     if held_out is not None:
         assert entry["validation_free_energy"] == pytest.approx(energies(held_out), rel=1e-8)
     assert entry["mean_hidden_activity"].shape == (2,)
+    assert entry["dead_units"].shape == (2,)
     norms = np.concatenate([np.linalg.norm(w, axis=0) for w in now.weights[:-1]])
     np.testing.assert_allclose(entry["weight_norm"], norms, rtol=1e-10)
     free = mean_field(now.dbm(backend), backend.asarray(v), 1e-13, 1000)[0][-1]

@@ -327,6 +327,8 @@ def test_history(backend, ref, hooks, form):
             entropy = -(rows * log_p).sum(axis=1) / rows.sum(axis=1)
             assert entry["reconstruction_error"] == pytest.approx(entropy.mean(), rel=1e-6)
             np.testing.assert_allclose(entry["mean_hidden_activity"], [m.mean() for m in q])
+            dead = [np.mean(np.array(m).std(axis=0) < 0.01) for m in q]
+            np.testing.assert_array_equal(entry["dead_units"], dead)
     gap = entry["validation_free_energy"] - entry["free_energy"]
     assert entry["free_energy_gap"] == pytest.approx(gap)
     norms = [np.linalg.norm(w, axis=0) for w in tiny.weights]
