@@ -184,8 +184,7 @@ def form(found: dict[str, Any]) -> str:
             f"{r['log_z']:.2f} / {r['log_z_reverse']:.2f}",
             f"{r['effective_sample_size']:.0f}",
             f"{r['ais_seconds']:.0f}",
-            # records of before have no count
-            ", ".join(f"{share:.0f}" for share in r["dead"]) if "dead" in r else "",
+            ", ".join(f"{share:.0f}" for share in r["dead"]),
         ]
         for r in found["rows"]
     ]
