@@ -22,17 +22,18 @@ from skdeepbm.inspection import dead_units
 class Rounds(NamedTuple):
     """Epochs, first and last rate of each round of training."""
 
-    #: the first layer alone, its rate falling by the same factor in every epoch; or epochs of every
-    #: greedy layer, by CD-1
-    alone: tuple[int, float, float] | int
+    #: epochs of every greedy layer, by CD-1; none for the first layer alone
+    greedy: int
+    #: the first layer alone, its rate falling by the same factor in every epoch
+    alone: tuple[int, float, float]
     #: all layers together, likewise
     together: tuple[int, float, float]
     #: all layers together once more, the rate falling by equal steps; no epochs for none
     again: tuple[int, float, float]
 
     def __str__(self) -> str:
-        if isinstance(self.alone, int):
-            before = f"greedy layers: CD-1, {self.alone} epochs each"
+        if self.greedy:
+            before = f"greedy layers: CD-1, {self.greedy} epochs each"
         else:
             before = "first layer: PCD-1, {} epochs, rate {} falling to {}".format(*self.alone)
         parts = [
@@ -46,9 +47,9 @@ class Rounds(NamedTuple):
         return ", ".join(parts)
 
 
-TWO_LAYERS = Rounds((60, 0.05, 0.001), (100, 0.02, 0.002), (120, 0.01, 0.0002))
-THREE_LAYERS = Rounds(20, (50, 0.01, 0.002), (70, 0.005, 0.0001))
-QUICK = Rounds((2, 0.05, 0.001), (2, 0.02, 0.0002), (1, 0.01, 0.0002))
+TWO_LAYERS = Rounds(0, (60, 0.05, 0.001), (100, 0.02, 0.002), (120, 0.01, 0.0002))
+THREE_LAYERS = Rounds(20, (0, 0, 0), (50, 0.01, 0.002), (70, 0.005, 0.0001))
+QUICK = Rounds(0, (2, 0.05, 0.001), (2, 0.02, 0.0002), (1, 0.01, 0.0002))
 #: standard deviation of the random weights above the first layer
 SPREAD = 0.1
 
@@ -91,8 +92,8 @@ def train(sizes: tuple[int, ...], X: np.ndarray, rounds: Rounds) -> tuple[DBM, l
     }
     seconds = []
     begin = time.perf_counter()
-    if isinstance(rounds.alone, int):
-        dbm = DBM(sizes, rbm=template(rounds.alone), n_iter=0, random_state=0).fit(X)
+    if rounds.greedy:
+        dbm = DBM(sizes, rbm=template(rounds.greedy), n_iter=0, random_state=0).fit(X)
     else:
         rbm = RBMTransformer(sizes[0], algorithm="pcd", **shared)
         rbm.set_params(learning_rate=falling(*rounds.alone))
@@ -136,7 +137,7 @@ def run(
     noise = np.random.default_rng(3).permuted(test[:1000], axis=0)
     looks = {"test digits": look_of(judge, test), "pixels of their own": look_of(judge, noise)}
     if quick:
-        rounds = QUICK._replace(alone=1) if isinstance(rounds.alone, int) else QUICK
+        rounds = QUICK._replace(greedy=min(rounds.greedy, 1))
     dbm, seconds = train(sizes, X[:2000] if quick else X, rounds)
     begin = time.perf_counter()
     n_temperatures = 200 if quick else 20_000

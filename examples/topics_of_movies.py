@@ -52,8 +52,8 @@ X = sp.csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(len(m
 print(f"{X.shape[0]} movies, {X.shape[1]} features, {100 * X.nnz / np.prod(X.shape):.2f} % ones")
 
 # %%
-# Without pretraining and centring, all of the second layer dies; with greedy layers first, much of
-# it stays.
+# Without pretraining and centring, all of the second layer dies, as `SilentLayerWarning` says; with
+# greedy layers first, much of it stays.
 template = RBMTransformer(visible_states="draw", n_iter=15, batch_size=50)
 starts = {
     "plain, small random weights": {"pretraining": False, "centring": False},

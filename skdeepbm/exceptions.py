@@ -53,7 +53,10 @@ class OtherVersionWarning(UserWarning):
 
 
 class SilentLayerWarning(UserWarning):
-    """A hidden layer of a fitted model has nearly the same values for all rows."""
+    """A hidden layer of a fitted model has nearly the same values for all rows.
+
+    The message names the layers, the likely causes and what to change.
+    """
 
 
 class DamagedFileError(ValueError):

@@ -10,7 +10,11 @@ from skdeepbm.backends import Backend
 from skdeepbm.estimators._dbm_run import DBMRun, WordDBMRun
 from skdeepbm.estimators._dbm_start import DBMStartMixin
 from skdeepbm.estimators._documents import warn_of_word_shares
-from skdeepbm.estimators._fitting import warn_of_base_rate, warn_of_silent_layers
+from skdeepbm.estimators._fitting import (
+    count_updates,
+    warn_of_base_rate,
+    warn_of_silent_layers,
+)
 from skdeepbm.estimators._held_out import held_out_kinds, trained_rows
 from skdeepbm.estimators._stage import begin_deep_fit
 
@@ -39,7 +43,7 @@ class DBMTrainingMixin(DBMStartMixin):
         )
         n_rows, base = int(X.shape[0]), getattr(self, "_data_variance", 0.0)
         if self._is_of_words:
-            n_updates = len(run.entries) * -(-n_rows // self.batch_size)
+            n_updates = count_updates(run.entries, n_rows, self.batch_size)
             told = warn_of_word_shares(self, run.entries, n_updates, base)
         else:
             told = warn_of_base_rate(self, run.entries, base, n_rows)

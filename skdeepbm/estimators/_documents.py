@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepbm.backends import Array, Backend, Counts
 from skdeepbm.estimators._base import CHUNK, BoltzmannBase
 from skdeepbm.estimators._counts import document_lengths
+from skdeepbm.estimators._fitting import ENOUGH_UPDATES
 from skdeepbm.estimators._hyperparameters import check_count
 from skdeepbm.estimators._validation import name_of, user_level
 from skdeepbm.exceptions import BaseRateWarning
@@ -80,20 +81,21 @@ def warn_of_word_shares(
     Returns whether it did. ``shares`` is the cross-entropy of the shares, 0 where that is not
     known.
     """
-    if n_updates < 100 or not shares:
+    if n_updates < ENOUGH_UPDATES or not shares:
         return False
     error = entries[-1]["reconstruction_error"]
-    is_bad = bool(error > 0.999 * shares)
-    if is_bad:
-        warnings.warn(
-            f"{name_of(estimator)}: after {len(entries)} epochs the model predicts the words "
-            "of documents no better than their shares in all the data do (cross-entropy "
-            f"{error:.4g} nats per word, shares {shares:.4g}): its topics say next to nothing. "
-            "Raise learning_rate or n_iter, or lower weight_decay or sparsity_cost.",
-            BaseRateWarning,
-            stacklevel=user_level(),
-        )
-    return is_bad
+    # NaN without a document that has words
+    if not error > 0.999 * shares:
+        return False
+    warnings.warn(
+        f"{name_of(estimator)}: after {len(entries)} epochs the model predicts the words "
+        "of documents no better than their shares in all the data do (cross-entropy "
+        f"{error:.4g} nats per word, shares {shares:.4g}): its topics say next to nothing. "
+        "Raise learning_rate or n_iter, or lower weight_decay or sparsity_cost.",
+        BaseRateWarning,
+        stacklevel=user_level(),
+    )
+    return True
 
 
 def check_lengths(estimator: Any, n_words: Any, method: str, whole: bool = False) -> np.ndarray:

@@ -77,6 +77,15 @@ class EpochHooks:
         print(f"[{name}] Iteration {len(self.entries)}, {measured}, time = {seconds:.2f}s")
 
 
+#: a model that had fewer updates in a fit is not judged
+ENOUGH_UPDATES = 100
+
+
+def count_updates(entries: list[dict[str, Any]], n_rows: int, batch_size: int) -> int:
+    """Updates of a fit with these entries of the history."""
+    return len(entries) * -(-n_rows // batch_size)
+
+
 def warn_of_base_rate(
     estimator: Any,
     entries: list[dict[str, Any]],
@@ -86,45 +95,43 @@ def warn_of_base_rate(
 ) -> bool:
     """Warn if the model reconstructs no better than the column means, after enough training.
 
-    Returns whether it did. Enough is 100 updates; the error of the means is the mean variance of
-    the columns, that of the model is what ``error_of`` finds in the last entry of the history.
+    Returns whether it did. The error of the means is the mean variance of the columns, that of the
+    model is what ``error_of`` finds in the last entry of the history.
     """
-    n_updates = len(entries) * -(-n_rows // estimator.batch_size)
-    if n_updates < 100 or data_variance == 0:
+    n_updates = count_updates(entries, n_rows, estimator.batch_size)
+    if n_updates < ENOUGH_UPDATES or data_variance == 0:
         return False
     error = error_of(entries[-1])
+    if error <= 0.99 * data_variance:
+        return False
+    found = f"(mean squared error {error:.4g}, variance {data_variance:.4g})"
     if error > 1.5 * data_variance:
-        warnings.warn(
-            f"{name_of(estimator)}: after {len(entries)} epochs the model reconstructs the "
-            f"data much worse than their means do (mean squared error {error:.4g}, variance "
-            f"{data_variance:.4g}): training has run away. Lower learning_rate, or standardise the "
-            "features.",
-            BaseRateWarning,
-            stacklevel=user_level(),
+        text = (
+            f"much worse than their means do {found}: training has run away. Lower learning_rate, "
+            "or standardise the features."
         )
-    elif error > 0.99 * data_variance:
-        hint = ""
+    else:
+        text = (
+            f"no better than their means do {found}: its hidden units say next to nothing. Raise "
+            "learning_rate or n_iter, lower weight_decay or sparsity_cost, or check that the "
+            "features depend on each other."
+        )
         if estimator.visible == "bernoulli":
-            hint = (
+            text += (
                 " If they are real values that were brought into [0, 1], standardise them instead, "
                 "and use visible='gaussian'."
             )
-        warnings.warn(
-            f"{name_of(estimator)}: after {len(entries)} epochs the model reconstructs the "
-            f"data no better than their means do (mean squared error {error:.4g}, variance "
-            f"{data_variance:.4g}): its hidden units say next to nothing. Raise learning_rate or "
-            "n_iter, lower weight_decay or sparsity_cost, or check that the features depend on "
-            "each other." + hint,
-            BaseRateWarning,
-            stacklevel=user_level(),
-        )
-    return error > 0.99 * data_variance
+    warnings.warn(
+        f"{name_of(estimator)}: after {len(entries)} epochs the model reconstructs the data {text}",
+        BaseRateWarning,
+        stacklevel=user_level(),
+    )
+    return True
 
 
 def warn_of_silent_layers(estimator: Any, entries: list[dict[str, Any]], n_rows: int) -> None:
-    """Warn of hidden layers at least nine tenths of which are dead, after as much training."""
-    n_updates = len(entries) * -(-n_rows // estimator.batch_size)
-    if n_updates < 100:
+    """Warn of hidden layers at least nine tenths of which are dead, after enough training."""
+    if count_updates(entries, n_rows, estimator.batch_size) < ENOUGH_UPDATES:
         return
     dead = entries[-1]["dead_units"]
     silent = [i for i, share in enumerate(dead) if share >= 0.9]
@@ -135,7 +142,7 @@ def warn_of_silent_layers(estimator: Any, entries: list[dict[str, Any]], n_rows:
             f"layers have nearly the same values for all rows, counted from 0: {which}. Either "
             "learning_rate is too high, which silences layers within a few epochs (see "
             "'dead_units' in the history): divide it by 10; or they have not begun to learn: use "
-            "pretraining=True, more epochs or a lower weight_decay.",
+            "pretraining=True, centring=True, more epochs or a lower weight_decay.",
             SilentLayerWarning,
             stacklevel=user_level(),
         )

@@ -17,6 +17,7 @@ from skdeepbm.estimators._documents import (
     warn_of_word_shares,
     word_totals,
 )
+from skdeepbm.estimators._fitting import count_updates
 from skdeepbm.estimators._hyperparameters import check_schedules
 from skdeepbm.estimators._training import TrainingMixin
 from skdeepbm.estimators._validation import name_of
@@ -183,6 +184,6 @@ class WordTrainingMixin(TrainingMixin):
 
     def _warn_of_base_rate(self, entries: list[dict[str, Any]], n_rows: int) -> None:
         """Warn if words are predicted no better than by their shares, after enough training."""
-        n_updates = len(entries) * -(-n_rows // self._rows_per_batch(n_rows))
+        n_updates = count_updates(entries, n_rows, self._rows_per_batch(n_rows))
         # of parameters that were given, the shares are not known
         warn_of_word_shares(self, entries, n_updates, self._data_variance)

@@ -113,7 +113,8 @@ class DBMClassifier(
         as `x` or `1 - x`.
 
     centring_rate : float, default=0.01
-        Rate at which the offsets follow the means of the batches.
+        Rate at which the offsets follow the means of the batches. Those of hidden layers begin at
+        the means of the first one.
 
     variance_rate : float, default=0.1
         Learning rate of the variances of Gaussian visible units, as a fraction of

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skdeepbm.inspection._layers import LAYERED, layer_means, layer_weights
+from skdeepbm.training.dbm_monitor import DEAD
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,7 +61,7 @@ class DeadUnits:
 
 
 def dead_units(
-    estimator: Any, X: Any, threshold: float = 0.01, *, correlation: float = 0.95
+    estimator: Any, X: Any, threshold: float = DEAD, *, correlation: float = 0.95
 ) -> DeadUnits | list[DeadUnits]:
     """Find hidden units whose answer hardly depends on the row, or only as another unit's does.
 

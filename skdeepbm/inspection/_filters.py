@@ -17,6 +17,7 @@ from skdeepbm.inspection._estimators import (
 from skdeepbm.inspection._images import Sheet, as_images, columns_for, shape_of
 from skdeepbm.inspection._matplotlib import pyplot, single
 from skdeepbm.inspection._projection import projected_filters
+from skdeepbm.training.dbm_monitor import DEAD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,7 +163,7 @@ class FiltersDisplay:
         layer: int = 0,
         max_units: int = 100,
         X: Any = None,
-        threshold: float = 0.01,
+        threshold: float = DEAD,
         ax: Axes | None = None,
         **plot_kw: Any,
     ) -> FiltersDisplay:

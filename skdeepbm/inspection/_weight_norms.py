@@ -9,6 +9,7 @@ import numpy as np
 from skdeepbm.inspection._dead_units import dead_units
 from skdeepbm.inspection._estimators import caller_of
 from skdeepbm.inspection._matplotlib import OKABE_ITO, epoch_axis, pyplot, single
+from skdeepbm.training.dbm_monitor import DEAD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,7 +145,7 @@ class WeightNormDisplay:
         estimator: Any,
         X: Any = None,
         *,
-        threshold: float = 0.01,
+        threshold: float = DEAD,
         ax: Axes | None = None,
         **plot_kw: Any,
     ) -> WeightNormDisplay:

@@ -91,9 +91,9 @@ def measure_dbm(
 
 def dead_shares(dbm: DBM, means: list[Array]) -> np.ndarray:
     """Share of dead units in each hidden layer, from expected values of rows."""
-    backend, xp = dbm.backend, dbm.backend.xp
-    dead = (np.asarray(backend.to_host(xp.std(mean, axis=0))) < DEAD for mean in means)
-    return np.array([float(np.mean(units)) for units in dead])
+    xp = dbm.backend.xp
+    dead = [int(xp.count_nonzero(xp.std(mean, axis=0) < DEAD)) for mean in means]
+    return np.array(dead) / [mean.shape[1] for mean in means]
 
 
 def norms_and_movement(dbm: DBM, previous_weights: list[Array]) -> tuple[np.ndarray, float]:

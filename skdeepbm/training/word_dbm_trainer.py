@@ -70,8 +70,7 @@ class WordDBMTrainer(Trainer):
         if settings.centring:
             assert state.base_bias is not None
             base = backend.asarray(np.asarray(state.base_bias)[None, :], dbm.dtype)
-            mu = dbm.visible.with_bias(0.0 * base[0, :]).mean(base)
-            self.mu = mu[0, :]
+            self.mu = dbm.visible.with_bias(0.0 * base[0, :]).mean(base)[0, :]
             if state.offsets is not None:
                 self.offsets = self._split(state.offsets)
         known = state.activity

@@ -115,12 +115,15 @@ def test_same_numbers_on_other_backends(plain, same_stream_backend, ref, hooks, 
         np.testing.assert_allclose(found[1][name], array, rtol=1e-8, atol=1e-12, err_msg=name)
 
 
-def test_divergence_takes_everything_back(backend, ref, hooks, parameters):
+@pytest.mark.parametrize("n_epochs", [0, 1])
+def test_divergence_takes_everything_back(backend, ref, hooks, parameters, n_epochs):
+    """Offsets that the batch has begun, too."""
     tiny = ref.make_dbm((3, 2, 3, 2), "gaussian")
     trainer = _make(tiny, backend, sparsity_cost=0.1)
     rows = _rows(ref, tiny, backend)
-    trainer.run(rows, 1, hooks)
+    trainer.run(rows, n_epochs, hooks)
     before, saved = parameters(trainer), trainer.save_state()
+    assert (saved.offsets is None) == (n_epochs == 0)
     chains, offsets, activity = [x.copy() for x in saved.chains], saved.offsets, saved.activity
     batch = rows.batch(np.arange(4))
     batch.dense = batch.dense * 1e30
@@ -131,8 +134,15 @@ def test_divergence_takes_everything_back(backend, ref, hooks, parameters):
     after = trainer.save_state()
     for a, b in zip(after.chains, chains, strict=True):
         np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(after.offsets, offsets)
-    np.testing.assert_array_equal(after.activity, activity)
+    if n_epochs:
+        np.testing.assert_array_equal(after.offsets, offsets)
+        np.testing.assert_array_equal(after.activity, activity)
+    else:
+        assert after.offsets is None
+        assert after.activity is None
+    # and training goes on
+    trainer.update(rows.batch(np.arange(4)))
+    assert np.isfinite(trainer.save_state().offsets).all()
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
@@ -142,9 +152,10 @@ def test_rate_of_zero(backend, ref, parameters, optimizer):
     trainer = _make(
         tiny, backend, optimizer=optimizer, learning_rate=0.0, weight_decay=0.1, sparsity_cost=0.1
     )
-    before, state = parameters(trainer), trainer.save_state()
-    offsets, batch = state.offsets, _rows(ref, tiny, backend).batch(np.arange(4))
-    trainer.step(batch)
+    before, rows = parameters(trainer), _rows(ref, tiny, backend)
+    trainer.step(rows.batch(np.arange(4)))
+    offsets = trainer.save_state().offsets
+    trainer.step(rows.batch(np.arange(4, 8)))
     for name, array in parameters(trainer).items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
     assert not np.array_equal(trainer.save_state().offsets, offsets)
